@@ -1,0 +1,42 @@
+// Progress on stderr: one line that rewrites itself on a terminal, a line per phase in a log.
+const MIB = 2 ** 20;
+const EVERY_MS = 200;
+
+export interface ProgressStep {
+  readonly phase: string;
+  readonly bytes?: number;
+  readonly totalBytes?: number | null;
+}
+
+const size = ({ bytes, totalBytes }: ProgressStep): string => {
+  if (bytes === undefined) return '';
+  const total = totalBytes ? ` of ${(totalBytes / MIB).toFixed(0)}` : '';
+  return ` ${(bytes / MIB).toFixed(0)}${total} MiB`;
+};
+
+/** A function to feed with steps; call `end` once. */
+export function progressPrinter(out: NodeJS.WriteStream): {
+  step: (step: ProgressStep) => void;
+  end: () => void;
+} {
+  let lastPhase = '';
+  let lastAt = -Infinity;
+  let open = false;
+  return {
+    step: (step) => {
+      const now = performance.now();
+      const changed = step.phase !== lastPhase;
+      if (!changed && (!out.isTTY || now - lastAt < EVERY_MS)) return;
+      const line = `${step.phase}${size(step)}`;
+      if (out.isTTY) out.write(`${changed && open ? '\n' : '\r'}\u001b[K${line}`);
+      else out.write(`${line}\n`);
+      open = out.isTTY;
+      lastPhase = step.phase;
+      lastAt = now;
+    },
+    end: () => {
+      if (open) out.write('\n');
+      open = false;
+    },
+  };
+}

@@ -1,0 +1,37 @@
+// `kvshare runner`: model + backend + engine behind the runner port. Sees token ids, never text.
+import { randomBytes } from 'node:crypto';
+import type { Settings } from '../config.ts';
+import { openGguf } from '../gguf/index.ts';
+import { loadEngine } from '../runner/load-engine.ts';
+import { serveRunner } from '../runner/server.ts';
+import { announceReady } from '../serve/index.ts';
+import { loadTokenizer } from '../tokenizer/index.ts';
+import { modelIdOf } from './model-id.ts';
+import { provisionBackend, provisionModel } from './provision.ts';
+import { runUntilSignal } from './run-until-signal.ts';
+
+export async function runnerCommand(settings: Settings): Promise<void> {
+  const backend = await provisionBackend(settings);
+  const model = await provisionModel(settings);
+  const file = await openGguf(model.path);
+  const { sha256, chatTemplateSha256 } = loadTokenizer(file);
+  await file.close();
+  const engine = await loadEngine({
+    backend,
+    modelPath: model.path,
+    modelId: modelIdOf(model.path),
+    modelSha256: model.sha256,
+    tokenizerSha256: sha256,
+    chatTemplateSha256,
+    generation: randomBytes(6).toString('hex'),
+    maxKvBytes: settings.kvBytes,
+  });
+  engine.calibrate();
+  const server = await serveRunner(engine, { port: settings.port, host: settings.host });
+  announceReady(server.port);
+  process.stderr.write(
+    `kvshare runner on http://${settings.host}:${server.port} ` +
+      `(${modelIdOf(model.path)}, ${backend.name}: ${backend.description})\n`,
+  );
+  await runUntilSignal(() => server.close());
+}

@@ -1,0 +1,33 @@
+// `kvshare serve`: a runner process, kept alive, and a sidecar in front of it, on one machine.
+import { childEnvironment, type Settings } from '../config.ts';
+import { announceReady, superviseRunner } from '../serve/index.ts';
+import { createLog } from '../telemetry/index.ts';
+import { runUntilSignal } from './run-until-signal.ts';
+import { startSidecar } from './sidecar-command.ts';
+
+const runnerArgs = (settings: Settings): string[] => [
+  ...['--backend', settings.backend],
+  ...['--kv-bytes', `${settings.kvBytes}`],
+  ...['--cache-dir', settings.cacheDir],
+  ...(settings.modelPath === null ? [] : ['--model', settings.modelPath]),
+];
+
+export async function serveCommand(settings: Settings): Promise<void> {
+  const log = createLog({ level: settings.logLevel, name: 'serve' });
+  const runner = await superviseRunner({
+    args: runnerArgs(settings),
+    env: childEnvironment(),
+    onRestart: (backoffMs) => log.error({ backoffMs }, 'the runner died and is started again'),
+  });
+  try {
+    const sidecar = await startSidecar(settings, runner.url, log);
+    if (settings.tenants.length === 0) {
+      log.warn({}, 'no tenants are configured: every request is private and nothing is shared');
+    }
+    announceReady(sidecar.port);
+    process.stderr.write(`kvshare is ready at http://${settings.host}:${sidecar.port}\n`);
+    await runUntilSignal(() => sidecar.close());
+  } finally {
+    await runner.close();
+  }
+}

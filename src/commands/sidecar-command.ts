@@ -1,0 +1,56 @@
+// `kvshare sidecar` and the sidecar half of `kvshare serve`: tokenizer + planner + HTTP before a runner.
+import { randomUUID } from 'node:crypto';
+import type { Settings } from '../config.ts';
+import { KvShareError } from '../errors.ts';
+import { openGguf } from '../gguf/index.ts';
+import { RunnerClient } from '../runner/client.ts';
+import { announceReady } from '../serve/index.ts';
+import { createSidecar } from '../sidecar/index.ts';
+import { createLog, type Log } from '../telemetry/index.ts';
+import { loadTokenizer } from '../tokenizer/index.ts';
+import { modelIdOf } from './model-id.ts';
+import { provisionModel } from './provision.ts';
+import { runUntilSignal } from './run-until-signal.ts';
+
+export async function startSidecar(
+  settings: Settings,
+  runnerUrl: string,
+  log: Log,
+): Promise<{ port: number; close: () => Promise<void> }> {
+  const model = await provisionModel(settings);
+  const file = await openGguf(model.path);
+  const tokenizer = loadTokenizer(file);
+  await file.close();
+  const runner = new RunnerClient(runnerUrl);
+  const sidecar = createSidecar({
+    runner,
+    tokenizer,
+    modelId: modelIdOf(model.path),
+    modelAliases: ['default'],
+    tenants: settings.tenants,
+    reuse: settings.reuse,
+    ...(settings.upstream !== null && { upstream: settings.upstream }),
+    log,
+    newId: randomUUID,
+    now: () => performance.now(),
+  });
+  const { port } = await sidecar.listen(settings.port, settings.host);
+  return {
+    port,
+    close: async () => {
+      await sidecar.close();
+      await runner.close();
+    },
+  };
+}
+
+export async function sidecarCommand(settings: Settings): Promise<void> {
+  if (settings.runnerUrl === null) {
+    throw new KvShareError('config_invalid', 'kvshare sidecar needs --runner URL.');
+  }
+  const log = createLog({ level: settings.logLevel, name: 'sidecar' });
+  const sidecar = await startSidecar(settings, settings.runnerUrl, log);
+  announceReady(sidecar.port);
+  process.stderr.write(`kvshare sidecar on http://${settings.host}:${sidecar.port}\n`);
+  await runUntilSignal(() => sidecar.close());
+}

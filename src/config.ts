@@ -1,0 +1,124 @@
+// The only reader of environment and argv. Order: defaults < file (YAML) < environment (KVSHARE_*) < flags.
+// Everything is checked once, here, and frozen; a bad value names itself and where it came from.
+import { readFileSync } from 'node:fs';
+import { homedir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { parseConfigFile, type FileSettings } from './config-file.ts';
+import { KvShareError } from './errors.ts';
+import { backendRequests, type BackendRequest } from './runner/backend/index.ts';
+
+export interface Settings extends FileSettings {
+  readonly cacheDir: string;
+  readonly host: string;
+  readonly port: number;
+  /** Explicit model file; null = the pinned default model. */
+  readonly modelPath: string | null;
+  readonly backend: BackendRequest;
+  /** Most bytes of KV kept by the runner. */
+  readonly kvBytes: number;
+  /** Address of a runner that runs elsewhere (`kvshare sidecar --runner URL`). */
+  readonly runnerUrl: string | null;
+  readonly logLevel: string;
+  readonly configPath: string | null;
+}
+
+const flags = {
+  port: { type: 'string' },
+  host: { type: 'string' },
+  config: { type: 'string' },
+  model: { type: 'string' },
+  backend: { type: 'string' },
+  'kv-bytes': { type: 'string' },
+  runner: { type: 'string' },
+  'log-level': { type: 'string' },
+  'cache-dir': { type: 'string' },
+} as const;
+
+type FlagName = keyof typeof flags;
+
+const units: Record<string, number> = { '': 1, kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30 };
+
+/** `512MiB`, `2GiB` or plain bytes. */
+export function parseBytes(text: string, source: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([kmg]ib)?$/i.exec(text.trim());
+  const bytes = match ? Number(match[1]) * units[(match[2] ?? '').toLowerCase()]! : NaN;
+  if (!(bytes >= 2 ** 20)) {
+    throw new KvShareError('config_invalid', `${source} must be a size such as 512MiB or 2GiB.`);
+  }
+  return Math.floor(bytes);
+}
+
+function parsePort(text: string, source: string): number {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new KvShareError('config_invalid', `${source} must be a port number, not "${text}".`);
+  }
+  return port;
+}
+
+function parseBackend(text: string, source: string): BackendRequest {
+  const known = backendRequests.find((name) => name === text);
+  if (known) return known;
+  const names = backendRequests.join(', ');
+  throw new KvShareError('config_invalid', `${source} must be one of ${names}, not "${text}".`);
+}
+
+function readFlags(argv: readonly string[]): Partial<Record<FlagName, string>> {
+  try {
+    return parseArgs({ args: [...argv], options: flags, strict: true }).values;
+  } catch (error) {
+    throw new KvShareError('config_invalid', (error as Error).message);
+  }
+}
+
+function readConfigFile(path: string | null, env: NodeJS.ProcessEnv): FileSettings {
+  if (path === null) return parseConfigFile('', 'defaults', env);
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch {
+    throw new KvShareError('config_invalid', `The config file ${path} cannot be read.`);
+  }
+  return parseConfigFile(text, path, env);
+}
+
+const environmentName = (flag: FlagName): string =>
+  `KVSHARE_${flag.toUpperCase().replaceAll('-', '_')}`;
+
+export function readSettings(
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+): Settings {
+  const given = readFlags(argv);
+  const pick = <T>(name: FlagName, parse: (text: string, source: string) => T): T | undefined => {
+    const flag = given[name];
+    if (flag !== undefined) return parse(flag, `--${name}`);
+    const value = env[environmentName(name)];
+    return value === undefined || value === '' ? undefined : parse(value, environmentName(name));
+  };
+  const text = (name: FlagName): string | null => pick(name, (value) => value) ?? null;
+  const configPath = text('config');
+  return Object.freeze({
+    ...readConfigFile(configPath, env),
+    configPath,
+    cacheDir: text('cache-dir') ?? join(homedir(), '.cache', 'kvshare'),
+    host: text('host') ?? '127.0.0.1',
+    port: pick('port', parsePort) ?? 8080,
+    modelPath: text('model'),
+    backend: pick('backend', parseBackend) ?? 'auto',
+    kvBytes: pick('kv-bytes', parseBytes) ?? Math.floor(totalmem() / 4),
+    runnerUrl: text('runner'),
+    logLevel: text('log-level') ?? 'info',
+  });
+}
+
+/** Environment for child processes: quiet TensorFlow unless the operator asked otherwise. */
+export function childEnvironment(extra: Record<string, string> = {}): NodeJS.ProcessEnv {
+  return { TF_CPP_MIN_LOG_LEVEL: '2', ...process.env, ...extra };
+}
+
+/** TensorFlow reads its log level from the environment while its library loads. */
+export function quietTensorflow(): void {
+  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
+}

@@ -1,0 +1,125 @@
+// One completion through real HTTP, timed at the client: from sending the request to the first content
+// event of the stream. Used by the demo and the benchmarks; what it reports comes from the response.
+import { KvShareError } from '../errors.ts';
+import type { ReceiptTimings } from '../protocol/index.ts';
+
+export interface ChatTurn {
+  readonly role: 'system' | 'user' | 'assistant';
+  readonly content: string;
+}
+
+export interface TimedRequest {
+  readonly url: string;
+  readonly apiKey: string;
+  readonly user?: string;
+  readonly messages: readonly ChatTurn[];
+  readonly maxTokens: number;
+  /** `bypass`, `no-store`, … */
+  readonly cacheControl?: string;
+}
+
+export interface TimedAnswer {
+  readonly ttftMs: number;
+  readonly text: string;
+  readonly promptTokens: number;
+  readonly outcome: string;
+  readonly reason: string;
+  readonly exactTokens: number;
+  readonly importedTokens: number;
+  readonly recomputedTokens: number;
+  readonly chargedRecompute: number;
+  /** Milliseconds by part, as the runner's receipt says. */
+  readonly timings: ReceiptTimings;
+}
+
+interface Chunk {
+  readonly choices: readonly { readonly delta: { readonly content?: string } }[];
+  readonly usage?: Usage | null;
+  readonly error?: { readonly message: string };
+}
+
+interface Usage {
+  readonly prompt_tokens: number;
+  readonly prompt_tokens_details: {
+    readonly kvshare: {
+      readonly outcome: string;
+      readonly reason: string;
+      readonly exact_tokens: number;
+      readonly imported_tokens: number;
+      readonly recomputed_tokens: number;
+      readonly charged_recompute: number;
+      readonly timings: ReceiptTimings;
+    };
+  };
+}
+
+async function* serverSentEvents(body: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let pending = '';
+  for await (const bytes of body) {
+    pending += decoder.decode(bytes, { stream: true });
+    let end: number;
+    while ((end = pending.indexOf('\n\n')) >= 0) {
+      const frame = pending.slice(0, end);
+      pending = pending.slice(end + 2);
+      if (frame.startsWith('data: ')) yield frame.slice(6);
+    }
+  }
+}
+
+function requestOf(request: TimedRequest): RequestInit {
+  const headers: Record<string, string> = {
+    'content-type': 'application/json',
+    authorization: `Bearer ${request.apiKey}`,
+  };
+  if (request.cacheControl) headers['x-kvshare-cache-control'] = request.cacheControl;
+  const body = JSON.stringify({
+    model: 'default',
+    messages: request.messages,
+    max_tokens: request.maxTokens,
+    temperature: 0,
+    stream: true,
+    stream_options: { include_usage: true },
+    ...(request.user && { user: request.user }),
+  });
+  return { method: 'POST', headers, body };
+}
+
+/** Throws KvShareError `runner_failed` when the answer is not a complete stream. */
+export async function timedRequest(request: TimedRequest): Promise<TimedAnswer> {
+  const init = requestOf(request);
+  const start = performance.now();
+  const response = await fetch(`${request.url}/v1/chat/completions`, init);
+  if (!response.ok || !response.body) {
+    const text = await response.text();
+    throw new KvShareError('runner_failed', `HTTP ${response.status}: ${text.slice(0, 300)}`);
+  }
+  let ttftMs: number | null = null;
+  let text = '';
+  let usage: Usage | null = null;
+  for await (const data of serverSentEvents(response.body)) {
+    if (data === '[DONE]') break;
+    const chunk = JSON.parse(data) as Chunk;
+    if (chunk.error) throw new KvShareError('runner_failed', chunk.error.message);
+    const content = chunk.choices[0]?.delta.content;
+    if (content) {
+      ttftMs ??= performance.now() - start;
+      text += content;
+    }
+    usage = chunk.usage ?? usage;
+  }
+  if (!usage) throw new KvShareError('runner_failed', 'The stream ended without usage.');
+  const { kvshare } = usage.prompt_tokens_details;
+  return {
+    ttftMs: ttftMs ?? performance.now() - start,
+    text,
+    promptTokens: usage.prompt_tokens,
+    outcome: kvshare.outcome,
+    reason: kvshare.reason,
+    exactTokens: kvshare.exact_tokens,
+    importedTokens: kvshare.imported_tokens,
+    recomputedTokens: kvshare.recomputed_tokens,
+    chargedRecompute: kvshare.charged_recompute,
+    timings: kvshare.timings,
+  };
+}

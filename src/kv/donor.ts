@@ -1,0 +1,32 @@
+// What the index finds and the planner consumes: donors and the token runs they share with a target.
+
+export interface Donor {
+  readonly segment: string;
+  readonly scope: string;
+  readonly owner: string | null;
+  readonly tokens: Int32Array;
+  readonly exactTokens: number;
+  readonly promptTokens: number;
+}
+
+/** target[targetStart + i] === donor.tokens[donorStart + i] for 0 <= i < length, inside the donor's exact part. */
+export interface EqualRun {
+  readonly donor: Donor;
+  readonly donorStart: number;
+  readonly targetStart: number;
+  readonly length: number;
+}
+
+export interface PrefixMatch {
+  readonly donor: Donor;
+  readonly length: number;
+}
+
+export interface Candidates {
+  /** Longest common prefix with exactly computed KV. */
+  readonly exactPrefix: PrefixMatch | null;
+  /** An earlier prompt of the same owner that this one extends (approximate KV allowed). */
+  readonly continuation: PrefixMatch | null;
+  /** Maximal equal runs of at least minRun tokens beyond the exact prefix. */
+  readonly runs: readonly EqualRun[];
+}

@@ -1,0 +1,63 @@
+#!/usr/bin/env node
+// `kvshare COMMAND`: the only file that knows all commands. Errors end as one line and an exit code.
+import { KvShareError } from './errors.ts';
+
+const help = `kvshare: KV cache reuse beyond prefixes
+
+  kvshare serve    [--port 8080] [--config kvshare.yaml] [--model FILE] [--backend NAME] [--kv-bytes 2GiB]
+                   runner and sidecar on this machine
+  kvshare sidecar  --runner URL [--port 8080] [--config kvshare.yaml]
+  kvshare runner   [--port 8080] [--model FILE] [--backend NAME] [--kv-bytes 2GiB]
+  kvshare native   builds the native TensorFlow backend into the cache
+  kvshare provision  downloads the model and builds or finds the best backend
+  kvshare demo     [--json FILE] [--backend NAME]
+  kvshare bench    ttft|hit-rate --out FILE …
+
+Backends: auto, tensorflow-gpu, tensorflow, webgpu, wasm, cpu. Every flag can be given as KVSHARE_NAME.
+`;
+
+type Command = (argv: readonly string[]) => Promise<void>;
+
+// Commands load lazily, so that `kvshare sidecar` never loads an engine and `kvshare help` loads nothing.
+const commands: Record<string, () => Promise<Command>> = {
+  serve: async () => withSettings((await import('./commands/serve-command.ts')).serveCommand),
+  sidecar: async () => withSettings((await import('./commands/sidecar-command.ts')).sidecarCommand),
+  runner: async () => withSettings((await import('./commands/runner-command.ts')).runnerCommand),
+  native: async () => withSettings((await import('./commands/native-command.ts')).nativeCommand),
+  provision: async () =>
+    withSettings((await import('./commands/provision-command.ts')).provisionCommand),
+  demo: async () => (await import('./commands/demo-command.ts')).demoCommand,
+  bench: async () => (await import('./commands/bench-command.ts')).benchCommand,
+};
+
+type Settings = ReturnType<typeof import('./config.ts').readSettings>;
+
+function withSettings(run: (settings: Settings) => Promise<void>): Command {
+  return async (argv) => {
+    const { quietTensorflow, readSettings } = await import('./config.ts');
+    quietTensorflow();
+    await run(readSettings(argv));
+  };
+}
+
+async function main([name = 'help', ...argv]: readonly string[]): Promise<void> {
+  const command = commands[name];
+  if (!command || argv.includes('--help')) {
+    process.stdout.write(help);
+    if (!command && name !== 'help' && name !== '--help') process.exitCode = 2;
+    return;
+  }
+  await (
+    await command()
+  )(argv);
+}
+
+main(process.argv.slice(2)).then(
+  () => process.exit(),
+  (error: unknown) => {
+    const line =
+      error instanceof KvShareError ? `${error.code}: ${error.message}` : (error as Error).stack;
+    process.stderr.write(`kvshare: ${line ?? 'failed'}\n`);
+    process.exit(1);
+  },
+);

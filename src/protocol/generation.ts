@@ -1,0 +1,51 @@
+// One generation: what a sidecar asks of a runner and the events that come back, in this order:
+// receipt (after prefill) → token* with stored among them → end | error.
+import type { ErrorCode } from '../errors.ts';
+import type { Receipt, ReusePlan } from './reuse-plan.ts';
+
+export interface SamplingOptions {
+  /** 0 = greedy. */
+  readonly temperature: number;
+  readonly topP: number;
+  /** Same seed, same prompt, same plan → same tokens. */
+  readonly seed: number;
+  /** Most tokens to generate, >= 1. */
+  readonly maxTokens: number;
+  /** Ends generation; the stop token itself is not sent. */
+  readonly stopTokens: readonly number[];
+}
+
+export interface GenerateRequest {
+  readonly requestId: string;
+  /** Who may share: opaque to the runner, compared for equality. */
+  readonly scope: string;
+  /** Tenant and user, opaque; only the same owner may continue from approximate KV. */
+  readonly owner: string | null;
+  readonly tokens: readonly number[];
+  readonly plan: ReusePlan | null;
+  readonly sampling: SamplingOptions;
+  /** Whether the KV of this request may be kept for later ones. */
+  readonly store: boolean;
+}
+
+export type EndReason = 'stop' | 'length' | 'cancelled';
+
+export type GenerateEvent =
+  | { readonly type: 'receipt'; readonly receipt: Receipt }
+  | { readonly type: 'token'; readonly id: number }
+  | { readonly type: 'stored'; readonly context: StoredContext }
+  | { readonly type: 'end'; readonly reason: EndReason }
+  | { readonly type: 'error'; readonly code: ErrorCode; readonly message: string };
+
+/** A context whose KV the runner keeps. `tokens[0, exactTokens)` were computed over exact KV only. */
+export interface StoredContext {
+  readonly segment: string;
+  readonly scope: string;
+  readonly owner: string | null;
+  /** Tokens whose KV is stored: the prompt, possibly with generated tokens behind it. */
+  readonly tokens: readonly number[];
+  /** Only this part may serve other prompts; the rest only continues at the same positions. */
+  readonly exactTokens: number;
+  /** Where the prompt ended and the answer began. */
+  readonly promptTokens: number;
+}

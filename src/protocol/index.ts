@@ -1,0 +1,22 @@
+// What a sidecar and a runner say to each other. Knows nothing of HTTP, tensors or text.
+export { PLAN_VERSION, policyNames, recomputeReasons } from './reuse-plan.ts';
+export type {
+  DegradedReason,
+  PlanImport,
+  PlanRecompute,
+  PolicyName,
+  Receipt,
+  ReceiptTimings,
+  RecomputeReason,
+  ReusePlan,
+} from './reuse-plan.ts';
+export { checkPlan } from './check-plan.ts';
+export { planSchema } from './plan-schema.ts';
+export type {
+  EndReason,
+  GenerateEvent,
+  GenerateRequest,
+  SamplingOptions,
+  StoredContext,
+} from './generation.ts';
+export type { Runner, RunnerInfo, SpeedTable, StoreEvent } from './runner.ts';

@@ -1,0 +1,51 @@
+// The port between sidecar and runner. Implemented by the engine (in process), by the HTTP client, and
+// by adapters; one contract suite tests them all.
+import type { KvLayout } from '../kv/index.ts';
+import type { GenerateEvent, GenerateRequest, StoredContext } from './generation.ts';
+
+/** Measured by the runner at start and refined by every request; the planner's break-even uses it. */
+export interface SpeedTable {
+  readonly prefillFixedMs: number;
+  readonly prefillMsPerToken: number;
+  readonly importFixedMs: number;
+  readonly importMsPerToken: number;
+}
+
+export interface RunnerInfo {
+  readonly protocolVersions: readonly number[];
+  /** New on every start; donors of another generation are gone. */
+  readonly generation: string;
+  readonly model: {
+    readonly id: string;
+    readonly contextLength: number;
+    readonly vocabSize: number;
+  };
+  readonly backend: { readonly name: string; readonly description: string };
+  readonly fingerprint: string;
+  readonly layout: KvLayout;
+  readonly speeds: SpeedTable;
+  readonly store: {
+    readonly bytes: number;
+    readonly maxBytes: number;
+    readonly contexts: number;
+  };
+  readonly requests: { readonly running: number; readonly waiting: number };
+}
+
+/** What the runner's store holds now, then what changes. The first event is always `hello`. */
+export type StoreEvent =
+  | { readonly type: 'hello'; readonly generation: string; readonly contexts: StoredContext[] }
+  | { readonly type: 'evicted'; readonly segments: readonly string[] };
+
+export interface Runner {
+  /** Throws KvShareError `runner_unavailable` when nobody answers. */
+  info(): Promise<RunnerInfo>;
+  /**
+   * Applies the plan as given. Throws KvShareError with a `plan_…` code, before any tensor is touched,
+   * when the plan is not valid; aborting the signal ends it within one step.
+   */
+  generate(request: GenerateRequest, signal: AbortSignal): AsyncIterable<GenerateEvent>;
+  /** Store changes until the signal aborts; throws when the connection is lost. */
+  watch(signal: AbortSignal): AsyncIterable<StoreEvent>;
+  close(): Promise<void>;
+}

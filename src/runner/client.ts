@@ -1,0 +1,106 @@
+// The runner port, spoken over HTTP: what a sidecar holds. The only file that imports undici. undici's
+// own body timeout sleeps while a consumer is slow, so silence is watched here: the server beats every
+// few seconds, and a stream without any byte for IDLE_MS is given up.
+import { Pool, type Dispatcher } from 'undici';
+import { errorStatus, KvShareError, type ErrorBody, type ErrorCode } from '../errors.ts';
+import type {
+  GenerateEvent,
+  GenerateRequest,
+  Runner,
+  RunnerInfo,
+  StoreEvent,
+} from '../protocol/index.ts';
+import { decodeEvents, paths } from '../protocol/wire.ts';
+
+/** Three missed beats, and room for one long step of a slow backend. */
+const IDLE_MS = 60_000;
+
+const unavailable = (): KvShareError =>
+  new KvShareError('runner_unavailable', 'The model runner does not answer.');
+
+export class RunnerClient implements Runner {
+  readonly #pool: Pool;
+  readonly #idleMs: number;
+
+  constructor(url: string, { idleMs = IDLE_MS }: { idleMs?: number } = {}) {
+    this.#idleMs = idleMs;
+    this.#pool = new Pool(url, {
+      connections: 128,
+      pipelining: 1,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      connect: { timeout: 2_000 },
+    });
+  }
+
+  async info(): Promise<RunnerInfo> {
+    const signal = AbortSignal.timeout(this.#idleMs);
+    const response = await this.#request({ method: 'GET', path: paths.info, signal });
+    return (await response.body.json()) as RunnerInfo;
+  }
+
+  async *generate(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<GenerateEvent> {
+    const body = JSON.stringify(request);
+    const headers = { 'content-type': 'application/json' };
+    const options = { method: 'POST', path: paths.generate, body, headers, signal } as const;
+    let ended = false;
+    for await (const event of this.#events<GenerateEvent>(options, signal)) {
+      ended ||= event.type === 'end' || event.type === 'error';
+      yield event;
+    }
+    if (!ended && !signal.aborted) throw new KvShareError('runner_failed', 'The runner went away.');
+  }
+
+  watch(signal: AbortSignal): AsyncGenerator<StoreEvent> {
+    return this.#events<StoreEvent>({ method: 'GET', path: paths.watch }, signal);
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.destroy();
+  }
+
+  async *#events<T>(
+    options: Omit<Dispatcher.RequestOptions, 'origin'>,
+    signal: AbortSignal,
+  ): AsyncGenerator<T> {
+    const idle = new AbortController();
+    const response = await this.#request({
+      ...options,
+      signal: AbortSignal.any([signal, idle.signal]),
+    });
+    const timer = setTimeout(() => idle.abort(), this.#idleMs);
+    const alive = async function* (): AsyncGenerator<Uint8Array> {
+      for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
+        timer.refresh();
+        yield chunk;
+      }
+    };
+    try {
+      yield* decodeEvents<T>(alive());
+    } catch (error) {
+      if (signal.aborted) return;
+      throw error instanceof KvShareError
+        ? error
+        : new KvShareError('runner_failed', 'The connection to the runner broke.');
+    } finally {
+      clearTimeout(timer);
+      response.body.destroy();
+    }
+  }
+
+  async #request(
+    options: Omit<Dispatcher.RequestOptions, 'origin'>,
+  ): Promise<Dispatcher.ResponseData> {
+    let response: Dispatcher.ResponseData;
+    try {
+      response = await this.#pool.request(options);
+    } catch {
+      throw unavailable();
+    }
+    if (response.statusCode === 200) return response;
+    const body = (await response.body.json().catch(() => null)) as ErrorBody | null;
+    const code = body?.error.code;
+    if (!code || !(code in errorStatus)) throw unavailable();
+    throw new KvShareError(code satisfies ErrorCode, body.error.message, body.error.param);
+  }
+}

@@ -1,0 +1,172 @@
+// STORY 2: the runner's engine. Requests are checked, wait, then share the machine in small steps: one
+// prefill chunk of the oldest unfinished prompt, one token for everybody who is decoding, and again.
+// Design: 1 schedule → 2 import → 3 recompute → 4 decode → 5 keep.
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { bytesPerToken } from '../../kv/index.ts';
+import {
+  PLAN_VERSION,
+  type GenerateEvent,
+  type GenerateRequest,
+  type Runner,
+  type RunnerInfo,
+  type StoreEvent,
+} from '../../protocol/index.ts';
+import { layoutOf } from '../model/model-config.ts';
+import type { Transformer } from '../model/transformer.ts';
+import { KvStore } from '../store/kv-store.ts';
+import { checkRequest } from './check-request.ts';
+import { EventQueue } from './event-queue.ts';
+import { Sequence } from './sequence.ts';
+import { SpeedMeter } from './speed-meter.ts';
+import { decodeStep, keepAnswer, keepPrompt, prefillChunk, startSequence } from './steps.ts';
+
+export interface EngineOptions {
+  readonly model: Transformer;
+  readonly modelId: string;
+  readonly backend: RunnerInfo['backend'];
+  readonly fingerprint: string;
+  /** New on every start, [A-Za-z0-9-]+. */
+  readonly generation: string;
+  readonly maxKvBytes: number;
+  /** Most prompt positions computed in one step. */
+  readonly chunkTokens: number;
+  readonly maxRunning: number;
+}
+
+export class Engine implements Runner {
+  readonly #options: EngineOptions;
+  readonly #store: KvStore;
+  readonly #speeds = new SpeedMeter();
+  readonly #watchers = new Set<EventQueue<StoreEvent>>();
+  #sequences: Sequence[] = [];
+  #loop: Promise<void> | null = null;
+  #closed = false;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    this.#store = new KvStore({
+      maxBytes: options.maxKvBytes,
+      bytesPerToken: bytesPerToken(layoutOf(options.model.config)),
+      generation: options.generation,
+      onEvict: (segments) => {
+        for (const watcher of this.#watchers) watcher.push({ type: 'evicted', segments });
+      },
+    });
+  }
+
+  get store(): KvStore {
+    return this.#store;
+  }
+
+  info(): Promise<RunnerInfo> {
+    const { model, modelId, backend, fingerprint, generation, maxKvBytes } = this.#options;
+    const { contextLength, vocabSize } = model.config;
+    const waiting = this.#sequences.filter((s) => s.phase === 'waiting').length;
+    return Promise.resolve({
+      protocolVersions: [PLAN_VERSION],
+      generation,
+      model: { id: modelId, contextLength, vocabSize },
+      backend,
+      fingerprint,
+      layout: layoutOf(model.config),
+      speeds: this.#speeds.table,
+      store: { bytes: this.#store.bytes, maxBytes: maxKvBytes, contexts: this.#store.size },
+      requests: { running: this.#sequences.length - waiting, waiting },
+    });
+  }
+
+  generate(request: GenerateRequest, signal: AbortSignal): AsyncIterable<GenerateEvent> {
+    const { model, fingerprint } = this.#options;
+    checkRequest(request, model.config, fingerprint, this.#store);
+    const sequence = new Sequence(request, signal);
+    this.#sequences.push(sequence);
+    this.#loop ??= this.#run();
+    return sequence.events;
+  }
+
+  watch(signal: AbortSignal): AsyncIterable<StoreEvent> {
+    const queue = new EventQueue<StoreEvent>();
+    queue.push({
+      type: 'hello',
+      generation: this.#options.generation,
+      contexts: this.#store.contexts(),
+    });
+    this.#watchers.add(queue);
+    const stop = (): void => {
+      this.#watchers.delete(queue);
+      queue.close();
+    };
+    if (signal.aborted || this.#closed) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+    return queue;
+  }
+
+  /** Measures this machine before the first request: also the warm-up of every kernel. */
+  calibrate(): void {
+    this.#speeds.calibrate(this.#options.model);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#loop;
+    for (const sequence of this.#sequences) sequence.end('cancelled');
+    this.#sequences = [];
+    for (const watcher of this.#watchers) watcher.close();
+    this.#store.clear();
+  }
+
+  async #run(): Promise<void> {
+    while (this.#sequences.length > 0 && !this.#closed) {
+      const running = this.#sequences.slice(0, this.#options.maxRunning);
+      const prefilling = running.find((s) => s.phase === 'waiting' || s.phase === 'prefill');
+      if (prefilling) await this.#step(prefilling);
+      for (const sequence of running) {
+        if (sequence.phase === 'keep' || sequence.phase === 'decode') await this.#step(sequence);
+      }
+      this.#sequences = this.#sequences.filter((s) => s.phase !== 'done');
+    }
+    this.#loop = null;
+  }
+
+  async #step(sequence: Sequence): Promise<void> {
+    try {
+      if (sequence.signal.aborted) sequence.end('cancelled');
+      else this.#advance(sequence);
+    } catch {
+      sequence.fail();
+    }
+    // Lets sockets breathe: tokens leave, aborts arrive.
+    await nextTurn();
+  }
+
+  #advance(sequence: Sequence): void {
+    const step = { ...this.#options, store: this.#store };
+    if (sequence.phase === 'waiting') startSequence(sequence, step);
+    if (sequence.phase === 'prefill') {
+      prefillChunk(sequence, step);
+      if (sequence.pending.length > 0) return;
+      this.#speeds.observe(sequence.counts, sequence.timings);
+      sequence.sendReceipt(this.#options.generation);
+      this.#emitToken(sequence);
+    } else if (sequence.phase === 'keep') {
+      keepPrompt(sequence, step);
+    } else {
+      decodeStep(sequence, step);
+      this.#emitToken(sequence);
+    }
+  }
+
+  #emitToken(sequence: Sequence): void {
+    const { sampling, tokens } = sequence.request;
+    const id = sequence.generated.at(-1)!;
+    const stopped = sampling.stopTokens.includes(id);
+    if (!stopped) sequence.events.push({ type: 'token', id });
+    const full =
+      tokens.length + sequence.generated.length >= this.#options.model.config.contextLength;
+    if (!stopped && !full && sequence.generated.length < sampling.maxTokens) return;
+    const step = { ...this.#options, store: this.#store };
+    if (sequence.phase === 'keep') keepPrompt(sequence, step);
+    keepAnswer(sequence, step);
+    sequence.end(stopped ? 'stop' : 'length');
+  }
+}

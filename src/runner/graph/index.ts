@@ -1,0 +1,2 @@
+// The forward pass as one TensorFlow graph, for backends that can run one.
+export { GraphTransformer } from './graph-transformer.ts';

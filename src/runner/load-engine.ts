@@ -1,0 +1,61 @@
+// Model file + backend → a ready engine. The slow part of a start: about two seconds for 135M weights.
+import { openGguf } from '../gguf/index.ts';
+import { kvFingerprint } from '../kv/index.ts';
+import type { Backend } from './backend/index.ts';
+import { Engine } from './engine/engine.ts';
+import { GraphTransformer } from './graph/index.ts';
+import { layoutOf, readModelConfig, type ModelConfig } from './model/model-config.ts';
+import { Transformer } from './model/transformer.ts';
+import { loadWeights, type ModelWeights } from './model/weights.ts';
+
+export interface LoadEngineOptions {
+  readonly backend: Backend;
+  readonly modelPath: string;
+  readonly modelId: string;
+  readonly modelSha256: string;
+  readonly tokenizerSha256: string;
+  readonly chatTemplateSha256: string;
+  readonly generation: string;
+  readonly maxKvBytes: number;
+  readonly chunkTokens?: number;
+  readonly maxRunning?: number;
+  /** Share of the weights that are loaded, 0..1. */
+  readonly onProgress?: (share: number) => void;
+}
+
+/** Measured on 2 cores, 800 tokens: 400 takes 1.12 s, 256 1.2 s, 800 (no chunks) 1.2 s. */
+const CHUNK_TOKENS = 400;
+const MAX_RUNNING = 8;
+
+export async function loadEngine(options: LoadEngineOptions): Promise<Engine> {
+  const { backend } = options;
+  const file = await openGguf(options.modelPath);
+  try {
+    const config = readModelConfig(file);
+    const weights = await loadWeights(backend.tf, file, config, options.onProgress);
+    return new Engine({
+      model: await newTransformer(backend, config, weights),
+      modelId: options.modelId,
+      backend: { name: backend.name, description: backend.description },
+      fingerprint: kvFingerprint({ layout: layoutOf(config), ...options }),
+      generation: options.generation,
+      maxKvBytes: options.maxKvBytes,
+      chunkTokens: options.chunkTokens ?? CHUNK_TOKENS,
+      maxRunning: options.maxRunning ?? MAX_RUNNING,
+    });
+  } finally {
+    await file.close();
+  }
+}
+
+/** One graph where the backend runs graphs: 1.2x (prefill) to 2.4x (decode) faster than op by op. */
+async function newTransformer(
+  backend: Backend,
+  config: ModelConfig,
+  weights: ModelWeights,
+): Promise<Transformer> {
+  const native = backend.name === 'tensorflow' || backend.name === 'tensorflow-gpu';
+  return native
+    ? GraphTransformer.load(backend.tf, config, weights)
+    : new Transformer(backend.tf, config, weights);
+}

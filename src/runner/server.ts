@@ -1,0 +1,114 @@
+// The runner port over HTTP: what `kvshare runner` listens with. Token ids in, events out; no text ever.
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import express, { type NextFunction, type Request, type Response } from 'express';
+import { KvShareError, toErrorBody } from '../errors.ts';
+import type { GenerateRequest, Runner } from '../protocol/index.ts';
+import { BEAT_MS, encodeBeat, encodeEvent, paths } from '../protocol/wire.ts';
+
+export interface RunnerServer {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+const MAX_BODY = '16mb';
+
+function checkShape(body: unknown): GenerateRequest {
+  const request = body as Partial<GenerateRequest> | undefined;
+  const good =
+    typeof request === 'object' &&
+    typeof request.requestId === 'string' &&
+    typeof request.scope === 'string' &&
+    (request.owner === null || typeof request.owner === 'string') &&
+    Array.isArray(request.tokens) &&
+    typeof request.sampling === 'object' &&
+    Array.isArray(request.sampling.stopTokens) &&
+    typeof request.store === 'boolean';
+  if (!good) throw new KvShareError('invalid_request', 'The body is not a generate request.');
+  return request as GenerateRequest;
+}
+
+/** Writes events as they come; ends with the stream, or tears the socket down when it fails. */
+async function relay(
+  events: AsyncIterable<object>,
+  response: Response,
+  abort: AbortController,
+): Promise<void> {
+  response.on('close', () => abort.abort());
+  response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
+  response.flushHeaders();
+  const beat = setInterval(() => response.write(encodeBeat()), BEAT_MS);
+  try {
+    for await (const event of events) {
+      if (!response.write(encodeEvent(event)) && !response.destroyed) {
+        await new Promise<void>((resolve) => {
+          response.once('drain', resolve).once('close', resolve);
+        });
+      }
+    }
+    response.end();
+  } catch {
+    response.destroy();
+  } finally {
+    clearInterval(beat);
+  }
+}
+
+function createApp(runner: Runner): express.Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.get(paths.livez, (_request, response) => void response.json({ status: 'ok' }));
+  app.get(paths.info, async (_request, response) => void response.json(await runner.info()));
+  app.get(paths.watch, async (_request, response) => {
+    const abort = new AbortController();
+    await relay(runner.watch(abort.signal), response, abort);
+  });
+  app.post(paths.generate, express.json({ limit: MAX_BODY }), async (request, response) => {
+    const abort = new AbortController();
+    const events = runner.generate(checkShape(request.body), abort.signal);
+    await relay(events, response, abort);
+  });
+  app.use((_request, _response, next) => next(new KvShareError('not_found', 'No such path.')));
+  app.use((error: unknown, _request: Request, response: Response, next: NextFunction) => {
+    if (response.headersSent) return next(error);
+    const parsing = (error as { type?: unknown }).type;
+    const known =
+      typeof parsing === 'string'
+        ? new KvShareError(
+            parsing === 'entity.too.large' ? 'body_too_large' : 'invalid_json',
+            'The body could not be read.',
+          )
+        : error;
+    const status = known instanceof KvShareError ? known.status : 500;
+    response.status(status).json(toErrorBody(known));
+  });
+  return app;
+}
+
+/** Port 0 picks a free one. */
+export async function serveRunner(
+  runner: Runner,
+  { port, host }: { port: number; host: string },
+): Promise<RunnerServer> {
+  const server = createServer(createApp(runner));
+  await listen(server, port, host);
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: async () => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeAllConnections();
+      await closed;
+      await runner.close();
+    },
+  };
+}
+
+function listen(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const busy = error.code === 'EADDRINUSE';
+      reject(busy ? new KvShareError('port_in_use', `Port ${port} is in use.`) : error);
+    });
+    server.listen(port, host, resolve);
+  });
+}

@@ -1,0 +1,70 @@
+// A child `kvshare` process that says over IPC where it listens. It dies with us: the IPC channel closes
+// when the parent goes, however it goes, and the child exits on that.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { KvShareError } from '../errors.ts';
+
+export interface ReadyMessage {
+  readonly type: 'ready';
+  readonly port: number;
+}
+
+export interface StartedChild {
+  readonly process: ChildProcess;
+  readonly port: number;
+  /** Resolves when the process is gone. */
+  readonly exited: Promise<void>;
+}
+
+const isReady = (message: unknown): message is ReadyMessage =>
+  typeof message === 'object' && (message as ReadyMessage | null)?.type === 'ready';
+
+const entry = (): string => {
+  const here = fileURLToPath(import.meta.url);
+  return fileURLToPath(
+    new URL(here.endsWith('.ts') ? '../main.ts' : '../main.js', import.meta.url),
+  );
+};
+
+/** Tells the parent, if there is one, that requests are welcome. */
+export function announceReady(port: number): void {
+  process.send?.({ type: 'ready', port } satisfies ReadyMessage);
+}
+
+/** Exits when the parent that started us is gone. */
+export function exitWithParent(stop: () => Promise<void>): void {
+  if (!process.send) return;
+  process.once('disconnect', () => void stop().finally(() => process.exit(0)));
+}
+
+/** Starts `kvshare ARGS` and waits for its ready message. Its stderr is ours. */
+export async function startChild(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<StartedChild> {
+  const child = spawn(process.execPath, [...process.execArgv, entry(), ...args], {
+    env,
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const port = await new Promise<number>((resolve, reject) => {
+    child.on('message', (message) => {
+      if (isReady(message)) resolve(message.port);
+    });
+    child.once('error', reject);
+    child.once('exit', (code) => {
+      const reason = `kvshare ${args[0] ?? ''} stopped at start with exit code ${code ?? 'none'}.`;
+      reject(new KvShareError('runner_unavailable', reason));
+    });
+  });
+  return { process: child, port, exited };
+}
+
+/** SIGTERM, then SIGKILL after `graceMs`. */
+export async function stopChild(child: StartedChild, graceMs = 5_000): Promise<void> {
+  if (child.process.exitCode !== null || child.process.signalCode !== null) return;
+  child.process.kill('SIGTERM');
+  const timer = setTimeout(() => child.process.kill('SIGKILL'), graceMs);
+  await child.exited;
+  clearTimeout(timer);
+}

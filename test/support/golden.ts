@@ -1,0 +1,33 @@
+// Golden vectors (test/fixtures/golden/smollm2) and the real model, loaded once per test file.
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { openGguf } from '../../src/gguf/index.ts';
+import { resolveModel } from '../../src/model-files/index.ts';
+import { loadBackend } from '../../src/runner/backend/index.ts';
+import { readModelConfig } from '../../src/runner/model/model-config.ts';
+import { loadWeights } from '../../src/runner/model/weights.ts';
+import { WatchedTransformer } from './tiny-engine.ts';
+
+export const cacheDir = process.env['KVSHARE_CACHE_DIR'] ?? join(homedir(), '.cache', 'kvshare');
+
+export const golden = <T>(name: string): T =>
+  JSON.parse(
+    readFileSync(new URL(`../fixtures/golden/smollm2/${name}.json`, import.meta.url), 'utf8'),
+  ) as T;
+
+/** The best backend that runs without building anything, and the pinned model on it. */
+export async function realModel() {
+  const resolved = await resolveModel({ cacheDir });
+  const backend = await loadBackend({ requested: 'auto', cacheDir, allowBuild: false });
+  const file = await openGguf(resolved.path);
+  const config = readModelConfig(file);
+  const weights = await loadWeights(backend.tf, file, config);
+  await file.close();
+  return {
+    backend,
+    tf: backend.tf,
+    config,
+    model: new WatchedTransformer(backend.tf, config, weights),
+  };
+}

@@ -1,0 +1,112 @@
+// The tiny random model on TensorFlow.js' plain CPU backend: engine, transformer and oracle side by side.
+import type { GgufFile } from '../../src/gguf/index.ts';
+import { loadBackend } from '../../src/runner/backend/index.ts';
+import { Engine } from '../../src/runner/engine/engine.ts';
+import { readModelConfig } from '../../src/runner/model/model-config.ts';
+import {
+  Transformer,
+  type ForwardInput,
+  type ForwardOutput,
+} from '../../src/runner/model/transformer.ts';
+import { loadWeights } from '../../src/runner/model/weights.ts';
+import type { OracleModel } from './oracle.ts';
+import { tinyModel } from './tiny-model.ts';
+
+/** The tiny model as if it had been read from a file. */
+export function tinyGguf(model: OracleModel, contextLength = 512): GgufFile {
+  const metadata = new Map<string, string | number>([
+    ['general.architecture', 'llama'],
+    ['general.name', 'tiny'],
+    ['llama.block_count', model.numLayers],
+    ['llama.embedding_length', model.hiddenSize],
+    ['llama.attention.head_count', model.numHeads],
+    ['llama.attention.head_count_kv', model.numKvHeads],
+    ['llama.attention.key_length', model.headDim],
+    ['llama.rope.dimension_count', model.headDim],
+    ['llama.feed_forward_length', model.ffnSize],
+    ['llama.context_length', contextLength],
+    ['llama.attention.layer_norm_rms_epsilon', model.rmsEps],
+    ['llama.rope.freq_base', model.ropeTheta],
+  ]);
+  const tensors = new Map(
+    [...model.tensors].map(([name, { rows, columns }]) => [
+      name,
+      {
+        name,
+        shape: rows === 1 ? [columns] : [columns, rows],
+        type: 'F32',
+        numElements: rows * columns,
+      },
+    ]),
+  );
+  return {
+    path: 'tiny.gguf',
+    metadata,
+    tensors,
+    readTensor: (name: string) => Promise.resolve(model.tensors.get(name)!.data),
+    close: () => Promise.resolve(),
+  } as unknown as GgufFile;
+}
+
+/** Remembers the logits of the last forward pass, counts the passes, can force the next tokens. */
+export class WatchedTransformer extends Transformer {
+  lastLogits = new Float32Array(0);
+  passes = 0;
+  #forced: number[] | null = null;
+  #history: Float32Array[] = [];
+
+  /** From now on greedy sampling draws these tokens, whatever the logits say. */
+  force(tokens: readonly number[]): void {
+    this.#forced = [...tokens];
+    this.#history = [];
+  }
+
+  /** Ends forcing; the real logits of every forced step. */
+  release(): Float32Array[] {
+    this.#forced = null;
+    return this.#history;
+  }
+
+  override forward(input: ForwardInput): ForwardOutput {
+    this.passes++;
+    const output = super.forward(input);
+    if (!output.logits) return output;
+    this.lastLogits = output.logits.dataSync<'float32'>().slice();
+    const next = this.#forced?.shift();
+    if (next === undefined) return output;
+    this.#history.push(this.lastLogits);
+    output.logits.dispose();
+    const wanted = new Float32Array(this.lastLogits.length);
+    wanted[next] = 1;
+    return { ...output, logits: this.tf.tensor2d(wanted, [1, wanted.length]) };
+  }
+}
+
+export const TINY_VOCABULARY = 50;
+export const FINGERPRINT = 'tiny-fingerprint';
+
+export async function tinyEngine(
+  options: { maxKvBytes?: number; chunkTokens?: number; generation?: string; seed?: number } = {},
+) {
+  const oracle = tinyModel(TINY_VOCABULARY, options.seed ?? 1);
+  const backend = await loadBackend({
+    requested: 'cpu',
+    cacheDir: '/nonexistent',
+    allowBuild: false,
+  });
+  const { tf } = backend;
+  const file = tinyGguf(oracle);
+  const config = readModelConfig(file);
+  const model = new WatchedTransformer(tf, config, await loadWeights(tf, file, config));
+  const engine = new Engine({
+    model,
+    modelId: 'tiny',
+    backend: { name: backend.name, description: backend.description },
+    fingerprint: FINGERPRINT,
+    generation: options.generation ?? 'gen-a',
+    maxKvBytes: options.maxKvBytes ?? 2 ** 30,
+    chunkTokens: options.chunkTokens ?? 256,
+    maxRunning: 4,
+  });
+  return { oracle, tf, model, engine };
+}
