@@ -5,12 +5,14 @@ import { openGguf } from '../gguf/index.ts';
 import { loadEngine } from '../runner/load-engine.ts';
 import { serveRunner } from '../runner/server.ts';
 import { announceReady } from '../serve/index.ts';
+import { createLog } from '../telemetry/index.ts';
 import { loadTokenizer } from '../tokenizer/index.ts';
 import { modelIdOf } from './model-id.ts';
 import { provisionBackend, provisionModel } from './provision.ts';
 import { runUntilSignal } from './run-until-signal.ts';
 
 export async function runnerCommand(settings: Settings): Promise<void> {
+  const log = createLog({ level: settings.logLevel, name: 'runner' });
   const backend = await provisionBackend(settings);
   const model = await provisionModel(settings);
   const file = await openGguf(model.path);
@@ -25,6 +27,7 @@ export async function runnerCommand(settings: Settings): Promise<void> {
     chatTemplateSha256,
     generation: randomBytes(6).toString('hex'),
     maxKvBytes: settings.kvBytes,
+    onFault: (error) => log.error({ err: error }, 'a request failed in the engine'),
   });
   engine.calibrate();
   const server = await serveRunner(engine, { port: settings.port, host: settings.host });

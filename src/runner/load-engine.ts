@@ -19,6 +19,7 @@ export interface LoadEngineOptions {
   readonly maxKvBytes: number;
   readonly chunkTokens?: number;
   readonly maxRunning?: number;
+  readonly onFault: (error: unknown) => void;
   /** Share of the weights that are loaded, 0..1. */
   readonly onProgress?: (share: number) => void;
 }
@@ -42,6 +43,7 @@ export async function loadEngine(options: LoadEngineOptions): Promise<Engine> {
       maxKvBytes: options.maxKvBytes,
       chunkTokens: options.chunkTokens ?? CHUNK_TOKENS,
       maxRunning: options.maxRunning ?? MAX_RUNNING,
+      onFault: options.onFault,
     });
   } finally {
     await file.close();

@@ -7,7 +7,9 @@ import { resolveModel } from '../../src/model-files/index.ts';
 import { loadBackend } from '../../src/runner/backend/index.ts';
 import { readModelConfig } from '../../src/runner/model/model-config.ts';
 import { loadWeights } from '../../src/runner/model/weights.ts';
-import { WatchedTransformer } from './tiny-engine.ts';
+import { GraphTransformer } from '../../src/runner/graph/index.ts';
+import { Transformer } from '../../src/runner/model/transformer.ts';
+import { watched } from './tiny-engine.ts';
 
 export const cacheDir = process.env['KVSHARE_CACHE_DIR'] ?? join(homedir(), '.cache', 'kvshare');
 
@@ -17,7 +19,7 @@ export const golden = <T>(name: string): T =>
   ) as T;
 
 /** The best backend that runs without building anything, and the pinned model on it. */
-export async function realModel() {
+export async function realModel(graph: boolean) {
   const resolved = await resolveModel({ cacheDir });
   const backend = await loadBackend({ requested: 'auto', cacheDir, allowBuild: false });
   const file = await openGguf(resolved.path);
@@ -28,6 +30,10 @@ export async function realModel() {
     backend,
     tf: backend.tf,
     config,
-    model: new WatchedTransformer(backend.tf, config, weights),
+    model: watched(
+      graph && backend.name.startsWith('tensorflow')
+        ? await GraphTransformer.load(backend.tf, config, weights)
+        : new Transformer(backend.tf, config, weights),
+    ),
   };
 }

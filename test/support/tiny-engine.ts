@@ -48,38 +48,46 @@ export function tinyGguf(model: OracleModel, contextLength = 512): GgufFile {
   } as unknown as GgufFile;
 }
 
-/** Remembers the logits of the last forward pass, counts the passes, can force the next tokens. */
-export class WatchedTransformer extends Transformer {
-  lastLogits = new Float32Array(0);
-  passes = 0;
-  #forced: number[] | null = null;
-  #history: Float32Array[] = [];
-
+/** A transformer that remembers the last logits, counts passes and can force the next tokens. */
+export type Watched = Transformer & {
+  lastLogits: Float32Array;
+  passes: number;
   /** From now on greedy sampling draws these tokens, whatever the logits say. */
-  force(tokens: readonly number[]): void {
-    this.#forced = [...tokens];
-    this.#history = [];
-  }
-
+  force: (tokens: readonly number[]) => void;
   /** Ends forcing; the real logits of every forced step. */
-  release(): Float32Array[] {
-    this.#forced = null;
-    return this.#history;
-  }
+  release: () => Float32Array[];
+};
 
-  override forward(input: ForwardInput): ForwardOutput {
-    this.passes++;
-    const output = super.forward(input);
-    if (!output.logits) return output;
-    this.lastLogits = output.logits.dataSync<'float32'>().slice();
-    const next = this.#forced?.shift();
-    if (next === undefined) return output;
-    this.#history.push(this.lastLogits);
-    output.logits.dispose();
-    const wanted = new Float32Array(this.lastLogits.length);
-    wanted[next] = 1;
-    return { ...output, logits: this.tf.tensor2d(wanted, [1, wanted.length]) };
-  }
+export function watched(model: Transformer): Watched {
+  const forward = model.forward.bind(model);
+  let forced: number[] = [];
+  let history: Float32Array[] = [];
+  const watch = Object.assign(model, {
+    lastLogits: new Float32Array(0),
+    passes: 0,
+    force: (tokens: readonly number[]) => {
+      forced = [...tokens];
+      history = [];
+    },
+    release: () => {
+      forced = [];
+      return history;
+    },
+    forward: (input: ForwardInput): ForwardOutput => {
+      watch.passes++;
+      const output = forward(input);
+      if (!output.logits) return output;
+      watch.lastLogits = output.logits.dataSync<'float32'>().slice();
+      const next = forced.shift();
+      if (next === undefined) return output;
+      history.push(watch.lastLogits);
+      output.logits.dispose();
+      const wanted = new Float32Array(watch.lastLogits.length);
+      wanted[next] = 1;
+      return { ...output, logits: model.tf.tensor2d(wanted, [1, wanted.length]) };
+    },
+  });
+  return watch;
 }
 
 export const TINY_VOCABULARY = 50;
@@ -97,7 +105,7 @@ export async function tinyEngine(
   const { tf } = backend;
   const file = tinyGguf(oracle);
   const config = readModelConfig(file);
-  const model = new WatchedTransformer(tf, config, await loadWeights(tf, file, config));
+  const model = watched(new Transformer(tf, config, await loadWeights(tf, file, config)));
   const engine = new Engine({
     model,
     modelId: 'tiny',
@@ -107,6 +115,9 @@ export async function tinyEngine(
     maxKvBytes: options.maxKvBytes ?? 2 ** 30,
     chunkTokens: options.chunkTokens ?? 256,
     maxRunning: 4,
+    onFault: (error) => {
+      throw error;
+    },
   });
   return { oracle, tf, model, engine };
 }

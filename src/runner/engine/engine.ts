@@ -31,6 +31,8 @@ export interface EngineOptions {
   /** Most prompt positions computed in one step. */
   readonly chunkTokens: number;
   readonly maxRunning: number;
+  /** A step threw: the request fails alone, the operator should hear of it. */
+  readonly onFault: (error: unknown) => void;
 }
 
 export class Engine implements Runner {
@@ -61,7 +63,8 @@ export class Engine implements Runner {
   info(): Promise<RunnerInfo> {
     const { model, modelId, backend, fingerprint, generation, maxKvBytes } = this.#options;
     const { contextLength, vocabSize } = model.config;
-    const waiting = this.#sequences.filter((s) => s.phase === 'waiting').length;
+    const open = this.#sequences.filter((s) => s.phase !== 'done');
+    const waiting = open.filter((s) => s.phase === 'waiting').length;
     return Promise.resolve({
       protocolVersions: [PLAN_VERSION],
       generation,
@@ -71,7 +74,7 @@ export class Engine implements Runner {
       layout: layoutOf(model.config),
       speeds: this.#speeds.table,
       store: { bytes: this.#store.bytes, maxBytes: maxKvBytes, contexts: this.#store.size },
-      requests: { running: this.#sequences.length - waiting, waiting },
+      requests: { running: open.length - waiting, waiting },
     });
   }
 
@@ -132,7 +135,8 @@ export class Engine implements Runner {
     try {
       if (sequence.signal.aborted) sequence.end('cancelled');
       else this.#advance(sequence);
-    } catch {
+    } catch (error) {
+      this.#options.onFault(error);
       sequence.fail();
     }
     // Lets sockets breathe: tokens leave, aborts arrive.

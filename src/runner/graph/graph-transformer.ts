@@ -44,19 +44,21 @@ async function loadGraph(tf: Tf, config: ModelConfig, kind: GraphKind): Promise<
   }
 }
 
-function weightInputs(weights: ModelWeights): NamedTensorMap {
-  const names: (keyof LayerWeights)[] = ['qkv', 'output', 'gateUp', 'down'];
+/** What a graph of this kind reads; without logits nothing behind the last layer's K and V runs. */
+function weightInputs(weights: ModelWeights, kind: GraphKind): NamedTensorMap {
   const inputs: NamedTensorMap = { [ports.embedding]: weights.embedding };
   weights.layers.forEach((layer, at) => {
+    const cut = kind === 'none' && at === weights.layers.length - 1;
+    const names: (keyof LayerWeights)[] = cut ? ['qkv'] : ['qkv', 'output', 'gateUp', 'down'];
     for (const name of names) inputs[ports.weight(at, name)] = layer[name];
   });
-  return inputs;
+  if (kind === 'none') return inputs;
+  return { ...inputs, [ports.outputNorm]: weights.outputNorm, [ports.head]: weights.head };
 }
 
 export class GraphTransformer extends Transformer {
   readonly #graphs: Record<GraphKind, SavedModel>;
-  readonly #weights: NamedTensorMap;
-  readonly #headWeights: NamedTensorMap;
+  readonly #weights: Record<GraphKind, NamedTensorMap>;
   readonly #noPast: Tensor3D; // [kvHeads, 0, headDim]
 
   private constructor(
@@ -67,8 +69,10 @@ export class GraphTransformer extends Transformer {
   ) {
     super(tf, config, weights);
     this.#graphs = graphs;
-    this.#weights = weightInputs(weights);
-    this.#headWeights = { [ports.outputNorm]: weights.outputNorm, [ports.head]: weights.head };
+    this.#weights = {
+      'last-logits': weightInputs(weights, 'last-logits'),
+      none: weightInputs(weights, 'none'),
+    };
     this.#noPast = tf.zeros([config.numKvHeads, 0, config.headDim]);
   }
 
@@ -89,8 +93,7 @@ export class GraphTransformer extends Transformer {
     const overheadMs = performance.now() - start;
     const output = this.#graphs[kind].predict({
       ...rows,
-      ...this.#weights,
-      ...(kind === 'last-logits' && this.#headWeights),
+      ...this.#weights[kind],
       ...this.#pastInputs(input.past),
     });
     this.tf.dispose(rows);

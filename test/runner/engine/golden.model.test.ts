@@ -35,11 +35,16 @@ const newEngine = () =>
     maxKvBytes: 2 ** 31,
     chunkTokens: 256,
     maxRunning: 4,
+    onFault: (error) => {
+      throw error;
+    },
   });
 
-beforeAll(async () => {
-  real = await realModel();
-}, 120_000);
+const useGraph = (graph: boolean): void => {
+  beforeAll(async () => {
+    real = await realModel(graph);
+  }, 180_000);
+};
 
 const positionsTo = (n: number): Int32Array => Int32Array.from({ length: n }, (_, i) => i);
 
@@ -69,7 +74,11 @@ const divergence = (p: Float64Array, q: Float64Array): number => {
   return sum;
 };
 
-describe('forward pass', () => {
+describe.each([
+  ['op by op', false],
+  ['as one graph', true],
+])('forward pass %s', (_name, graph) => {
+  useGraph(graph);
   const { prompts } = golden<{
     prompts: { ids: number[]; top10: Top10; greedy32: number[]; margins: number[] }[];
   }>('prompts');
@@ -153,6 +162,7 @@ const importsOf = (runs: readonly Run[], segments: readonly string[]): PlanImpor
     .sort((a, b) => a.targetStart - b.targetStart);
 
 describe('import and recompute', () => {
+  useGraph(true);
   const { cases } = golden<{
     cases: {
       name: string;
@@ -191,8 +201,9 @@ describe('import and recompute', () => {
 });
 
 describe('quality cases', () => {
+  useGraph(true);
   interface QualityPlan {
-    recompute: Range[];
+    recompute: [number, number][];
     charged: number;
     kl_first: number;
     kl_mean: number;
@@ -235,7 +246,7 @@ describe('quality cases', () => {
         const given = planOf(
           c.target.length,
           importsOf(c.runs, segments),
-          plan.recompute,
+          plan.recompute.map(([start, end]) => ({ start, end })),
           FINGERPRINT,
         );
         const charged = given.recompute.reduce((sum, r) => sum + r.end - r.start, 0);
