@@ -1,24 +1,108 @@
-// CONTRACT STUB: helper D replaces this file (keeps the exported names and meanings).
-import type { Candidates, Donor } from '../kv/index.ts';
+// Stored prompts by scope. Each scope has indexes of its own: a look-up cannot even see the donors of
+// another scope, so nothing depends on a filter behind the search.
+import type { Candidates, Donor, PrefixMatch } from '../kv/index.ts';
+import { commonPrefix, PrefixIndex } from './prefix-index.ts';
+import { RunIndex } from './run-index.ts';
+
+export interface DonorQuery {
+  readonly scope: string;
+  readonly owner: string | null;
+  readonly target: Int32Array;
+}
+
+class ScopeIndex {
+  readonly prefixes = new PrefixIndex();
+  readonly runs = new RunIndex();
+  readonly byOwner = new Map<string, Set<Donor>>();
+  size = 0;
+
+  add(donor: Donor): void {
+    this.size++;
+    this.prefixes.add(donor);
+    this.runs.add(donor);
+    if (donor.owner === null) return;
+    const owned = this.byOwner.get(donor.owner);
+    if (owned) owned.add(donor);
+    else this.byOwner.set(donor.owner, new Set([donor]));
+  }
+
+  remove(donor: Donor): void {
+    this.size--;
+    this.prefixes.remove(donor);
+    this.runs.remove(donor);
+    if (donor.owner === null) return;
+    const owned = this.byOwner.get(donor.owner);
+    owned?.delete(donor);
+    if (owned?.size === 0) this.byOwner.delete(donor.owner);
+  }
+
+  /** The owner's earlier prompt that this one goes on from, with the longest common part. */
+  continuation(owner: string | null, target: Int32Array): PrefixMatch | null {
+    let best: PrefixMatch | null = null;
+    for (const donor of (owner !== null && this.byOwner.get(owner)) || []) {
+      if (donor.promptTokens >= target.length) continue;
+      const length = commonPrefix(target, donor.tokens, target.length - 1);
+      if (length < donor.promptTokens) continue;
+      if (length >= (best?.length ?? 0)) best = { donor, length };
+    }
+    return best;
+  }
+}
 
 export class DonorIndex {
-  add(_donor: Donor): void {
-    throw new Error('stub');
-  }
-  /** False when the segment is not known. */
-  remove(_segment: string): boolean {
-    throw new Error('stub');
-  }
-  clear(): void {
-    throw new Error('stub');
-  }
-  candidates(
-    _query: { scope: string; owner: string | null; target: Int32Array },
-    _minRun: number,
-  ): Candidates {
-    throw new Error('stub');
-  }
+  readonly #scopes = new Map<string, ScopeIndex>();
+  readonly #donors = new Map<string, Donor>();
+
   get size(): number {
-    throw new Error('stub');
+    return this.#donors.size;
+  }
+
+  get(segment: string): Donor | undefined {
+    return this.#donors.get(segment);
+  }
+
+  /** A segment that is announced again (with more tokens) replaces the earlier entry. */
+  add(donor: Donor): void {
+    this.remove(donor.segment);
+    let scope = this.#scopes.get(donor.scope);
+    if (!scope) this.#scopes.set(donor.scope, (scope = new ScopeIndex()));
+    scope.add(donor);
+    this.#donors.set(donor.segment, donor);
+  }
+
+  /** False when the segment is not known. */
+  remove(segment: string): boolean {
+    const donor = this.#donors.get(segment);
+    if (!donor) return false;
+    const scope = this.#scopes.get(donor.scope);
+    scope?.remove(donor);
+    if (scope?.size === 0) this.#scopes.delete(donor.scope);
+    return this.#donors.delete(segment);
+  }
+
+  clear(): void {
+    this.#scopes.clear();
+    this.#donors.clear();
+  }
+
+  candidates({ scope, owner, target }: DonorQuery, minRun: number): Candidates {
+    const index = this.#scopes.get(scope);
+    if (!index) return { exactPrefix: null, continuation: null, runs: [] };
+    return {
+      exactPrefix: index.prefixes.longest(target),
+      continuation: index.continuation(owner, target),
+      runs: index.runs.find(target, minRun),
+    };
+  }
+
+  /** Entries of all indexes per stored donor token, for the memory report. */
+  stats(): { donors: number; scopes: number; tokens: number; entries: number } {
+    let entries = 0;
+    let tokens = 0;
+    for (const { prefixes, runs } of this.#scopes.values()) {
+      entries += prefixes.entries + runs.entries;
+    }
+    for (const donor of this.#donors.values()) tokens += donor.tokens.length;
+    return { donors: this.#donors.size, scopes: this.#scopes.size, tokens, entries };
   }
 }

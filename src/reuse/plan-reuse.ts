@@ -1,70 +1,119 @@
-// CONTRACT STUB: helper D replaces this file (keeps the exported names and meanings).
-import type { Candidates } from '../kv/index.ts';
-import type { PolicyName, ReusePlan, SpeedTable } from '../protocol/index.ts';
+// From candidates to a plan: base prefix first (lossless, or the same user's own continuation), then moved
+// runs behind it, then everything that has to be computed again around them, then the question whether it
+// pays and is safe. KVShare (arXiv 2503.16525) §4.2 with the edit closure of the project's design.
+import { assemble, type Draft } from './assemble-plan.ts';
+import { chooseRuns } from './choose-runs.ts';
+import { refreshAfterChange } from './closure.ts';
+import { inversionShare } from './inversion-share.ts';
+import type { PlanDecision, PlanReason } from './options.ts';
+import { targetEnd, type Piece } from './piece.ts';
+import type { PlanInput } from './plan-input.ts';
+import { RecomputeMap } from './recompute-map.ts';
+import { isDelimiter } from './token-classes.ts';
 
-export interface ReuseOptions {
-  readonly policy: PolicyName;
-  readonly minRun: number;
-  readonly seam: number;
-  readonly closure: { readonly min: number; readonly max: number };
-  readonly minReuse: number;
-  readonly maxInversionShare: number;
-  readonly mergeGap: number;
-  readonly delimiterRefresh: boolean;
-  /** False switches the quality fallbacks off (bench hit-rate --no-fallback). */
-  readonly fallbacks: boolean;
+/** What is imported in place from position 0 on. */
+function exactBase({ candidates, target }: PlanInput): Piece[] {
+  const found = candidates.exactPrefix;
+  const length = Math.min(found?.length ?? 0, target.length - 1);
+  if (!found || length <= 0) return [];
+  return [{ donor: found.donor, donorStart: 0, targetStart: 0, length, exact: true }];
 }
 
-export const defaultReuseOptions: ReuseOptions = {
-  policy: 'edit-closure',
-  minRun: 32,
-  seam: 16,
-  closure: { min: 32, max: 64 },
-  minReuse: 0.5,
-  maxInversionShare: 0.5,
-  mergeGap: 16,
-  delimiterRefresh: true,
-  fallbacks: true,
+/** The same user's earlier turn, when it reaches clearly further than the exact prefix does. */
+function continuationBase(input: PlanInput, exactLength: number): Piece[] | null {
+  const found = input.candidates.continuation;
+  if (!found || found.length < exactLength + input.options.minRun) return null;
+  const { donor } = found;
+  const length = Math.min(found.length, input.target.length - 1);
+  const exact = Math.min(length, donor.exactTokens);
+  const piece = (start: number, end: number): Piece => ({
+    donor,
+    donorStart: start,
+    targetStart: start,
+    length: end - start,
+    exact: start === 0,
+  });
+  const pieces = [piece(0, exact), piece(exact, length)].filter((part) => part.length > 0);
+  // Nothing exact at the start: the approximate piece begins at 0 and must not claim to be exact.
+  return exact > 0 ? pieces : pieces.map((part) => ({ ...part, exact: false }));
+}
+
+const endOf = (pieces: readonly Piece[]): number => {
+  const last = pieces.at(-1);
+  return last ? targetEnd(last) : 0;
 };
 
-/** Closed list: why not more was reused. Published in responses, metrics and benchmarks. */
-export type PlanReason =
-  | 'full'
-  | 'policy-off'
-  | 'policy-exact'
-  | 'bypass'
-  | 'no-donor'
-  | 'too-little-reuse'
-  | 'inverted-order'
-  | 'below-break-even'
-  | 'prompt-too-short'
-  | 'planner-error'
-  | 'runner-degraded';
-
-export interface PlanInput {
-  readonly planId: string;
-  readonly fingerprint: string;
-  readonly target: Int32Array;
-  readonly suffixStart: number;
-  /** TokenClass flags by token id (1 sentence end, 2 newline, 4 special). */
-  readonly tokenClasses: Uint8Array;
-  readonly candidates: Candidates;
-  readonly options: ReuseOptions;
-  readonly speeds: SpeedTable;
+/** Paints what is fresh around moved runs. */
+function paintFresh(
+  input: PlanInput,
+  base: readonly Piece[],
+  moved: readonly Piece[],
+): RecomputeMap {
+  const { target, tokenClasses: classes, options } = input;
+  const fresh = new RecomputeMap(target.length);
+  const baseEnd = endOf(base);
+  let at = baseEnd;
+  let before = base.at(-1) ?? null;
+  for (const piece of moved) {
+    fresh.mark(at, piece.targetStart, 'changed');
+    const refresh = refreshAfterChange(before, piece, { target, classes, options });
+    fresh.mark(piece.targetStart, refresh.end, refresh.reason);
+    at = targetEnd(piece);
+    if (options.delimiterRefresh) {
+      for (let i = refresh.end; i < at; i++) {
+        if (isDelimiter(classes, target[i]!)) fresh.mark(i, i + 1, 'delimiter');
+      }
+    }
+    before = piece;
+  }
+  fresh.mark(at, target.length, 'changed');
+  fresh.mark(Math.max(input.suffixStart, baseEnd), target.length, 'suffix');
+  fresh.closeGaps(baseEnd, options.mergeGap);
+  return fresh;
 }
 
-export interface PlanDecision {
-  /** Null = cold prefill. */
-  readonly plan: ReusePlan | null;
-  readonly outcome: 'cold' | 'exact' | 'reused';
-  readonly reason: PlanReason;
-  readonly exactTokens: number;
-  readonly importedTokens: number;
-  readonly recomputedTokens: number;
-  readonly predictedMs: number;
-  readonly coldMs: number;
+/** Drops imports of which nothing is left. */
+function draftOf(input: PlanInput, base: readonly Piece[], moved: readonly Piece[]): Draft {
+  const fresh = paintFresh(input, base, moved);
+  const kept = moved.filter(
+    (piece) => fresh.count(piece.targetStart, targetEnd(piece)) < piece.length,
+  );
+  return { pieces: [...base, ...kept], fresh };
 }
 
-export function planReuse(_input: PlanInput): PlanDecision {
-  throw new Error('stub');
+/** Why moved runs must not be used although they were found; null = use them. */
+function objection(
+  input: PlanInput,
+  base: readonly Piece[],
+  moved: Draft,
+  plain: PlanDecision,
+): PlanReason | null {
+  const { options, target } = input;
+  if (!options.fallbacks) return null;
+  const behind = target.length - endOf(base);
+  const saved = behind - moved.fresh.count(endOf(base), target.length);
+  if (saved < options.minReuse * behind) return 'too-little-reuse';
+  if (inversionShare(moved.pieces) > options.maxInversionShare) return 'inverted-order';
+  const { predictedMs } = assemble(input, moved, 'full');
+  return predictedMs >= plain.predictedMs ? 'below-break-even' : null;
+}
+
+/** Pure: the same input gives the same decision. */
+export function planReuse(input: PlanInput): PlanDecision {
+  const { options, target, suffixStart, candidates } = input;
+  if (options.policy === 'off') return assemble(input, draftOf(input, [], []), 'policy-off');
+  const exact = exactBase(input);
+  if (options.policy === 'exact') return assemble(input, draftOf(input, exact, []), 'policy-exact');
+
+  const base = continuationBase(input, endOf(exact)) ?? exact;
+  const plain = assemble(
+    input,
+    draftOf(input, base, []),
+    base.length > 0 || candidates.runs.length > 0 ? 'full' : 'no-donor',
+  );
+  const window = { start: endOf(base), end: Math.min(suffixStart, target.length - 1) };
+  const moved = draftOf(input, base, chooseRuns(candidates.runs, window, options.minRun));
+  if (moved.pieces.length === base.length) return plain;
+  const reason = objection(input, base, moved, plain);
+  return reason ? { ...plain, reason } : assemble(input, moved, 'full');
 }

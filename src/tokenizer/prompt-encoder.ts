@@ -77,8 +77,9 @@ function locate(
   const index = messages.findLastIndex(({ role }) => role === 'user');
   const place = index < 0 ? null : lastParagraph(messages[index]!.content);
   if (place === null) {
-    const before = parts.render(messages, false).length;
-    return { start: Math.min(before, rendered.length), end: rendered.length };
+    const before = parts.render(messages, false);
+    const start = rendered.startsWith(before) ? before.length : 0;
+    return { start, end: rendered.length };
   }
   const mark = guard.freshMark();
   const marked = messages.with(index, withMarks(messages[index]!, place, mark));

@@ -16,7 +16,9 @@ export interface SpecialTokens {
   split(text: string): TextPiece[];
 }
 
-const escape = (text: string): string => text.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&');
+/** Text as a pattern that matches just it. */
+export const escapePattern = (text: string): string =>
+  text.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&');
 
 const isSpecial = (type: number | undefined): boolean =>
   type === TokenType.control || type === TokenType.userDefined;
@@ -28,7 +30,10 @@ export function specialTokens(vocabulary: Vocabulary): SpecialTokens {
   });
   const strings = [...ids.keys()].sort((a, b) => b.length - a.length);
   // Without special tokens: a pattern that matches nowhere.
-  const pattern = new RegExp(strings.length > 0 ? strings.map(escape).join('|') : '(?!)', 'g');
+  const pattern = new RegExp(
+    strings.length > 0 ? strings.map(escapePattern).join('|') : '(?!)',
+    'g',
+  );
   return {
     strings,
     split(text) {

@@ -4,6 +4,7 @@
 // tokens; then the placeholders are turned back. Text without such strings passes unchanged, so that
 // templates which look at it see what was written.
 import { KvShareError } from '../errors.ts';
+import { escapePattern } from './special-tokens.ts';
 
 /** Supplementary private use area A: no text means anything by these, but one may still hold some. */
 const firstPlaceholder = 0xf0000;
@@ -22,8 +23,6 @@ export interface SpecialStrings {
   readonly starts: RegExp;
 }
 
-const escape = (text: string): string => text.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&');
-
 export function specialStrings(all: readonly string[]): SpecialStrings {
   const heads = new Set<string>();
   const tails = new Set<string>();
@@ -38,7 +37,7 @@ export function specialStrings(all: readonly string[]): SpecialStrings {
     heads,
     tails,
     all,
-    starts: new RegExp(all.length > 0 ? `(?=${all.map(escape).join('|')})` : '(?!)', 'g'),
+    starts: new RegExp(all.length > 0 ? `(?=${all.map(escapePattern).join('|')})` : '(?!)', 'g'),
   };
 }
 

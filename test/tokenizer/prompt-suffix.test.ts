@@ -82,9 +82,11 @@ describe('cap of the suffix', () => {
 
   it('keeps a paragraph of just 128 tokens whole', () => {
     const frame = ask('x').tokens.length - ask('x').suffixStart - 1;
-    const whole = ask(`q\n${letters(128 - frame)}`);
+    const paragraph = `${letters(60)}.${letters(128 - frame - 61)}`;
+    const whole = ask(`q\n${paragraph}`);
     expect(whole.tokens.length - whole.suffixStart).toBe(128);
-    expect(suffix(whole)).toBe(`${letters(128 - frame)}\nassistant\n`);
+    expect(suffix(whole)).toBe(`${paragraph}\nassistant\n`);
+    expect(suffix(ask(`q\nx${paragraph}`))).toBe(`${letters(128 - frame - 61)}\nassistant\n`);
   });
 
   it('holds for every text, chat or bare', () => {

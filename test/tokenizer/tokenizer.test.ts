@@ -49,7 +49,8 @@ describe('encode', () => {
   });
 
   it('gives back a word far longer than any real one', () => {
-    const word = '\u{1F642}'.repeat(5000) + 'x';
+    // The odd first character puts every cut at an even place inside a surrogate pair.
+    const word = '!' + '\u{1F642}'.repeat(5000);
     expect(tiny.decode(tiny.encode(word, { special: false }))).toBe(word);
   });
 

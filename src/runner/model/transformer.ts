@@ -7,11 +7,11 @@ import type { ModelConfig } from './model-config.ts';
 import { rotate, RotaryTable, type RotaryRows } from './rotary.ts';
 import type { LayerWeights, ModelWeights } from './weights.ts';
 
-/** K (rotated) and V of one layer. */
-export interface LayerKv {
+/** K (rotated) and V of one layer; a type, not an interface, so that tf.tidy takes it. */
+export type LayerKv = {
   readonly k: Tensor3D; // [kvHeads, keys, headDim]
   readonly v: Tensor3D; // [kvHeads, keys, headDim]
-}
+};
 
 export interface ForwardInput {
   readonly ids: Int32Array; // [rows]
@@ -113,9 +113,9 @@ export class Transformer {
           return wanted === 0 ? x : this.#block(at, x, fresh.q, joined, rows.mask, wanted);
         });
       }
-      return outputs === 0 ? null : this.#head(x);
-    });
-    return { kv, logits, overheadMs };
+      return outputs === 0 ? [] : [this.#head(x)];
+    })[0];
+    return { kv, logits: logits ?? null, overheadMs };
   }
 
   #prepareRows(input: ForwardInput): Rows {

@@ -1,0 +1,74 @@
+// How far behind a change the imported text must be computed again. Two kinds of change:
+//
+//   edit inside a block    "… give 5 mg|8 mg every hour. Then …"   to the end of the block, 32 to 64 tokens:
+//                          what follows was written with the old value in mind
+//   shift between blocks   "card A|card B ¶ guideline …"           the seam (16 tokens), and the rest of a
+//                          block that the change reaches into
+import type { ReuseOptions } from './options.ts';
+import { donorEnd, targetEnd, type Piece } from './piece.ts';
+import { endsBlock, type TokenClasses } from './token-classes.ts';
+
+export interface ChangeContext {
+  readonly target: Int32Array;
+  readonly classes: TokenClasses;
+  readonly options: Pick<ReuseOptions, 'seam' | 'closure'>;
+}
+
+function hasBlockEnd(tokens: Int32Array, start: number, end: number, classes: TokenClasses) {
+  for (let at = start; at < end; at++) if (endsBlock(classes, tokens[at]!)) return true;
+  return false;
+}
+
+/** An edit keeps the donor on both sides, in order, and no block ends inside what changed. */
+function isEditInBlock(before: Piece | null, piece: Piece, { target, classes }: ChangeContext) {
+  if (before?.donor !== piece.donor) return false;
+  const gap = [targetEnd(before), piece.targetStart] as const;
+  const donorGap = [donorEnd(before), piece.donorStart] as const;
+  if (donorGap[1] < donorGap[0]) return false;
+  const nothingChanged = gap[0] === gap[1] && donorGap[0] === donorGap[1];
+  return (
+    !nothingChanged &&
+    !hasBlockEnd(target, ...gap, classes) &&
+    !hasBlockEnd(piece.donor.tokens, ...donorGap, classes)
+  );
+}
+
+function startsBlock(piece: Piece, { target, classes }: ChangeContext): boolean {
+  const { targetStart, donorStart, donor } = piece;
+  const targetFresh = targetStart === 0 || endsBlock(classes, target[targetStart - 1]!);
+  const donorFresh = donorStart === 0 || endsBlock(classes, donor.tokens[donorStart - 1]!);
+  return targetFresh && donorFresh;
+}
+
+function blockEnd(piece: Piece, { target, classes }: ChangeContext): number {
+  const end = targetEnd(piece);
+  for (let at = piece.targetStart; at < end; at++) {
+    if (endsBlock(classes, target[at]!)) return at + 1;
+  }
+  return end;
+}
+
+export interface Refresh {
+  readonly end: number;
+  readonly reason: 'seam' | 'closure';
+}
+
+/** From the start of `piece` to `end` everything is recomputed; `before` is its left neighbour. */
+export function refreshAfterChange(
+  before: Piece | null,
+  piece: Piece,
+  context: ChangeContext,
+): Refresh {
+  const { seam, closure } = context.options;
+  const start = piece.targetStart;
+  const toBlockEnd = Math.min(blockEnd(piece, context), start + closure.max);
+  const limit = (end: number): number => Math.min(end, targetEnd(piece));
+  if (isEditInBlock(before, piece, context)) {
+    return {
+      end: limit(Math.max(toBlockEnd, start + closure.min, start + seam)),
+      reason: 'closure',
+    };
+  }
+  const end = startsBlock(piece, context) ? start + seam : Math.max(toBlockEnd, start + seam);
+  return { end: limit(end), reason: 'seam' };
+}
