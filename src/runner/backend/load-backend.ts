@@ -1,0 +1,72 @@
+// One selector for every backend, best first: tensorflow-gpu → tensorflow (prebuilt, else our build) →
+// webgpu → wasm → cpu. A forced backend that cannot run is an error, never a silent substitute.
+import { KvShareError } from '../../errors.ts';
+import type { OnProgress } from '../../provisioning/index.ts';
+import { loadCpu, loadWasm, loadWebgpu } from './portable.ts';
+import { loadTensorflow, loadTensorflowGpu } from './native.ts';
+
+export type Tf = typeof import('@tensorflow/tfjs-core');
+
+export const backendRequests = [
+  'auto',
+  'tensorflow-gpu',
+  'tensorflow',
+  'webgpu',
+  'wasm',
+  'cpu',
+] as const;
+export type BackendRequest = (typeof backendRequests)[number];
+export type BackendName = Exclude<BackendRequest, 'auto'>;
+
+export interface LoadedTf {
+  readonly tf: Tf;
+  readonly description: string;
+}
+
+export interface Backend extends LoadedTf {
+  readonly name: BackendName;
+  /** Better ones that did not work here, and why. */
+  readonly tried: readonly { readonly name: BackendName; readonly reason: string }[];
+}
+
+export interface BackendOptions {
+  readonly requested: BackendRequest;
+  readonly cacheDir: string;
+  /** Whether the native backend may be built when it is missing (downloads 274 MB). */
+  readonly allowBuild: boolean;
+  readonly onProgress?: OnProgress;
+}
+
+/** Each throws an Error with one line when it cannot run here. */
+const loaders: Record<BackendName, (options: BackendOptions) => Promise<LoadedTf>> = {
+  'tensorflow-gpu': loadTensorflowGpu,
+  tensorflow: loadTensorflow,
+  webgpu: loadWebgpu,
+  wasm: loadWasm,
+  cpu: loadCpu,
+};
+
+const reasonOf = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? 'unknown';
+
+/** Throws KvShareError `backend_unavailable` with one line. */
+export async function loadBackend(options: BackendOptions): Promise<Backend> {
+  const { requested } = options;
+  if (requested !== 'auto') {
+    try {
+      return { ...(await loaders[requested](options)), name: requested, tried: [] };
+    } catch (error) {
+      const message = `Backend ${requested} cannot run here: ${reasonOf(error)}`;
+      throw new KvShareError('backend_unavailable', message);
+    }
+  }
+  const tried: { name: BackendName; reason: string }[] = [];
+  for (const name of Object.keys(loaders) as BackendName[]) {
+    try {
+      return { ...(await loaders[name](options)), name, tried };
+    } catch (error) {
+      tried.push({ name, reason: reasonOf(error) });
+    }
+  }
+  throw new KvShareError('backend_unavailable', 'No TensorFlow.js backend runs here.');
+}

@@ -1,0 +1,57 @@
+// Backends that need no compiler: WebAssembly and plain JavaScript from npm, WebGPU where an adapter is.
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import type { LoadedTf, Tf } from './load-backend.ts';
+
+interface WasmModule {
+  setWasmPaths(prefix: string): void;
+}
+
+async function activate(tf: Tf, name: string): Promise<void> {
+  if (!(await tf.setBackend(name))) throw new Error(`TensorFlow.js could not start ${name}`);
+  await tf.ready();
+}
+
+export async function loadCpu(): Promise<LoadedTf> {
+  const tf = await import('@tensorflow/tfjs-core');
+  await import('@tensorflow/tfjs-backend-cpu');
+  // Silences the advice to install tfjs-node, which the caller has tried or did not want.
+  tf.env().set('IS_NODE', false);
+  await activate(tf, 'cpu');
+  return { tf, description: 'plain JavaScript, for tests and tiny models' };
+}
+
+export async function loadWasm(): Promise<LoadedTf> {
+  const tf = await import('@tensorflow/tfjs-core');
+  const wasm = (await import('@tensorflow/tfjs-backend-wasm')) as WasmModule;
+  const entry = createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm');
+  wasm.setWasmPaths(join(dirname(entry), '/'));
+  await activate(tf, 'wasm');
+  return { tf, description: 'WebAssembly with SIMD; about 20x slower than tensorflow' };
+}
+
+const WEBGPU_PACKAGES = ['webgpu', '@tensorflow/tfjs-backend-webgpu'] as const;
+
+interface DawnModule {
+  create(options: readonly string[]): { requestAdapter(): Promise<object | null> };
+  readonly globals: object;
+}
+
+/** Needs the optional packages `webgpu` (Dawn) and `@tensorflow/tfjs-backend-webgpu`. */
+export async function loadWebgpu(): Promise<LoadedTf> {
+  const [dawnName, backendName] = WEBGPU_PACKAGES;
+  let dawn: DawnModule;
+  try {
+    dawn = (await import(dawnName as string)) as DawnModule;
+  } catch {
+    throw new Error(`the packages ${WEBGPU_PACKAGES.join(' and ')} are not installed`);
+  }
+  Object.assign(globalThis, dawn.globals);
+  const gpu = dawn.create([]);
+  if (!(await gpu.requestAdapter())) throw new Error('WebGPU found no adapter');
+  Object.defineProperty(globalThis, 'navigator', { value: { gpu }, configurable: true });
+  const tf = await import('@tensorflow/tfjs-core');
+  await import(backendName as string);
+  await activate(tf, 'webgpu');
+  return { tf, description: 'WebGPU through Dawn' };
+}

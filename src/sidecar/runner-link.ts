@@ -1,0 +1,95 @@
+// The sidecar's standing connection to its runner: who it is, and what its store holds. A new generation
+// means that every earlier donor is gone; a lost connection is tried again with backoff, for ever.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { KvShareError } from '../errors.ts';
+import type { DonorIndex } from '../match/index.ts';
+import type { Runner, RunnerInfo, StoredContext } from '../protocol/index.ts';
+import type { Log } from '../telemetry/index.ts';
+
+const FIRST_BACKOFF_MS = 100;
+const MAX_BACKOFF_MS = 2_000;
+
+export class RunnerLink {
+  readonly #runner: Runner;
+  readonly #index: DonorIndex;
+  readonly #log: Log;
+  readonly #stop = new AbortController();
+  readonly #following: Promise<void>;
+  #info: RunnerInfo | null = null;
+  #announceFirst: () => void = () => undefined;
+  /** Resolves when the runner has been reached once. */
+  readonly reached = new Promise<void>((resolve) => (this.#announceFirst = resolve));
+
+  constructor(runner: Runner, index: DonorIndex, log: Log) {
+    this.#runner = runner;
+    this.#index = index;
+    this.#log = log;
+    this.#following = this.#follow();
+  }
+
+  /** What the runner last said of itself; throws `runner_unavailable` while nobody answers. */
+  get info(): RunnerInfo {
+    if (this.#info) return this.#info;
+    throw new KvShareError(
+      'runner_unavailable',
+      'The model runner is not reachable at the moment.',
+    );
+  }
+
+  get connected(): boolean {
+    return this.#info !== null;
+  }
+
+  remember(context: StoredContext): void {
+    this.#index.add({ ...context, tokens: Int32Array.from(context.tokens) });
+  }
+
+  /** Fresh numbers of a connected runner (speeds, memory). */
+  async refresh(): Promise<RunnerInfo> {
+    const { generation } = this.info;
+    const info = await this.#runner.info();
+    if (info.generation === generation) this.#info = info;
+    return info;
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.#following;
+  }
+
+  async #follow(): Promise<void> {
+    const { signal } = this.#stop;
+    let backoffMs = FIRST_BACKOFF_MS;
+    while (!signal.aborted) {
+      try {
+        for await (const event of this.#runner.watch(signal)) {
+          if (event.type === 'evicted')
+            for (const segment of event.segments) this.#index.remove(segment);
+          else {
+            await this.#greet(event.generation, event.contexts);
+            backoffMs = FIRST_BACKOFF_MS;
+          }
+        }
+      } catch (error) {
+        this.#log.debug(
+          { code: (error as { code?: unknown }).code },
+          'no connection to the runner',
+        );
+      }
+      if (this.#info && !signal.aborted)
+        this.#log.warn({}, 'the connection to the runner was lost');
+      this.#info = null;
+      await sleep(backoffMs, undefined, { signal }).catch(() => undefined);
+      backoffMs = Math.min(MAX_BACKOFF_MS, backoffMs * 2);
+    }
+  }
+
+  async #greet(generation: string, contexts: readonly StoredContext[]): Promise<void> {
+    // Whatever happened while nobody listened, the list is what is there now.
+    this.#index.clear();
+    for (const context of contexts) this.remember(context);
+    this.#info = await this.#runner.info();
+    this.#announceFirst();
+    this.#log.info({ generation, donors: contexts.length }, 'connected to the runner');
+  }
+}

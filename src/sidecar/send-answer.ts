@@ -1,0 +1,105 @@
+// Step 4: answer events → the response, whole or as server-sent events, at the client's pace.
+import { once } from 'node:events';
+import type { Response } from 'express';
+import { toErrorBody } from '../errors.ts';
+import type { AnswerEvent } from './answer-events.ts';
+import {
+  ChunkWriter,
+  frame,
+  provenanceHeaders,
+  usageOf,
+  wholeAnswer,
+  type AnswerHead,
+  type Provenance,
+} from './openai-response.ts';
+import type { Receipt } from '../protocol/index.ts';
+
+export interface AnswerJob {
+  readonly response: Response;
+  readonly head: AnswerHead;
+  readonly promptTokens: number;
+  readonly includeUsage: boolean;
+  readonly provenance: (receipt: Receipt) => Provenance;
+  readonly onFirstText: () => void;
+  /** Aborted when the client is gone or the deadline is over. */
+  readonly signal: AbortSignal;
+}
+
+const KEEP_ALIVE_MS = 15_000;
+
+export async function sendWhole(
+  events: AsyncIterable<AnswerEvent>,
+  job: AnswerJob,
+): Promise<Provenance> {
+  let provenance: Provenance | null = null;
+  let text = '';
+  for await (const event of events) {
+    if (event.type === 'start') provenance = job.provenance(event.receipt);
+    else if (event.type === 'text') {
+      if (text === '') job.onFirstText();
+      text += event.text;
+    } else {
+      const usage = usageOf(provenance!, job.promptTokens, event.completionTokens);
+      job.response
+        .set(provenanceHeaders(provenance!))
+        .json(wholeAnswer(job.head, text, event.finishReason, usage));
+    }
+  }
+  return provenance!;
+}
+
+/** Waits for the client when its socket is full; gives up when it is gone. */
+async function write({ response, signal }: AnswerJob, text: string): Promise<void> {
+  if (text === '' || response.destroyed || response.write(text)) return;
+  await once(response, 'drain', { signal }).catch(() => undefined);
+}
+
+export async function sendStream(
+  events: AsyncIterable<AnswerEvent>,
+  job: AnswerJob,
+): Promise<Provenance> {
+  const { response } = job;
+  const chunks = new ChunkWriter(job.head, job.includeUsage);
+  let provenance: Provenance | null = null;
+  let silent = true;
+  const keepAlive = setInterval(() => {
+    if (response.headersSent) response.write(': keep-alive\n\n');
+  }, KEEP_ALIVE_MS);
+  try {
+    for await (const event of events) {
+      if (event.type === 'start') {
+        provenance = job.provenance(event.receipt);
+        openStream(response, provenance);
+        await write(job, chunks.opening());
+      } else if (event.type === 'text') {
+        if (silent) job.onFirstText();
+        silent = false;
+        await write(job, chunks.text(event.text));
+      } else {
+        const usage = usageOf(provenance!, job.promptTokens, event.completionTokens);
+        await write(job, chunks.closing(event.finishReason, usage));
+        response.end();
+      }
+    }
+  } catch (error) {
+    if (!response.headersSent) throw error;
+    // A stream that has begun cannot change its status; it ends with an error and without [DONE].
+    if (!response.destroyed) response.end(frame(toErrorBody(error)));
+    throw error;
+  } finally {
+    clearInterval(keepAlive);
+  }
+  return provenance!;
+}
+
+function openStream(response: Response, provenance: Provenance): void {
+  response.writeHead(200, {
+    ...provenanceHeaders(provenance),
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-cache, no-transform',
+    'x-accel-buffering': 'no',
+    connection: 'keep-alive',
+  });
+  response.flushHeaders();
+  response.socket?.setNoDelay(true);
+}

@@ -1,0 +1,68 @@
+// What operators watch, in Prometheus' conventions: base units, `_total` counters, few labels, every
+// series present from the start. One registry an instance, so that two sidecars in a process do not mix.
+import { Counter, Histogram, Registry } from 'prom-client';
+
+export const outcomes = ['cold', 'exact', 'reused'] as const;
+export type Outcome = (typeof outcomes)[number];
+
+const SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+export class SidecarMetrics {
+  readonly #registry = new Registry();
+  readonly #registers = [this.#registry];
+  readonly requests = new Counter({
+    name: 'kvshare_requests_total',
+    help: 'Completions by route and outcome, as confirmed by the runner.',
+    labelNames: ['route', 'outcome'],
+    registers: this.#registers,
+  });
+  readonly tokens = new Counter({
+    name: 'kvshare_prompt_tokens_total',
+    help: 'Prompt tokens by where their KV came from.',
+    labelNames: ['source'],
+    registers: this.#registers,
+  });
+  readonly reasons = new Counter({
+    name: 'kvshare_plan_reasons_total',
+    help: 'Planned requests by the reason why not more was reused.',
+    labelNames: ['reason'],
+    registers: this.#registers,
+  });
+  readonly failOpen = new Counter({
+    name: 'kvshare_fail_open_total',
+    help: 'Requests served cold because a part of the reuse path failed.',
+    labelNames: ['stage'],
+    registers: this.#registers,
+  });
+  readonly lookup = new Histogram({
+    name: 'kvshare_lookup_duration_seconds',
+    help: 'Time to find donors and make a plan.',
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1],
+    registers: this.#registers,
+  });
+  readonly ttft = new Histogram({
+    name: 'kvshare_ttft_seconds',
+    help: 'Time from the request to its first token, at the sidecar.',
+    labelNames: ['outcome'],
+    buckets: SECONDS,
+    registers: this.#registers,
+  });
+
+  constructor(routes: readonly string[], reasons: readonly string[]) {
+    for (const route of routes) {
+      for (const outcome of outcomes) this.requests.inc({ route, outcome }, 0);
+    }
+    for (const source of ['exact', 'imported', 'recomputed']) this.tokens.inc({ source }, 0);
+    for (const reason of reasons) this.reasons.inc({ reason }, 0);
+    for (const stage of ['plan', 'runner']) this.failOpen.inc({ stage }, 0);
+    for (const outcome of outcomes) this.ttft.zero({ outcome });
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+}
