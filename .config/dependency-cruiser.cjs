@@ -1,0 +1,171 @@
+// Arrows point down only: leaves (kv, errors, protocol, telemetry, gguf, provisioning, samples), middle rooms
+// (tokenizer, match, reuse), tops (sidecar, runner, serve, harness, bench, demo, commands). Each third-party
+// package has one owner. The comment of a rule is what a developer reads when it fires.
+const room = (name) => `^src/${name}/`;
+const leaves = '^src/(errors\\.ts|kv/|protocol/|telemetry/|gguf/|provisioning/|samples/)';
+
+const only = (name, comment, from, allowed) => ({
+  name,
+  comment,
+  severity: 'error',
+  from: { path: from },
+  to: { path: '^(src|adapters|test|examples)/', pathNot: allowed },
+});
+
+const owner = (pkg, paths, comment) => ({
+  name: `owner-of-${pkg.replaceAll('/', '-')}`,
+  comment,
+  severity: 'error',
+  from: { path: '^src/', pathNot: paths },
+  to: { path: `^node_modules/${pkg}(/|$)` },
+});
+
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-circular',
+      comment: 'Two files that import each other are one idea in two places.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'no-orphans',
+      comment: 'Nobody imports this file: delete it or use it.',
+      severity: 'error',
+      from: { orphan: true, path: '^src/', pathNot: '^src/(main|index)\\.ts$' },
+      to: {},
+    },
+    {
+      name: 'nothing-imports-test',
+      comment: 'Product code must work without its tests.',
+      severity: 'error',
+      from: { path: '^(src|adapters|examples)/' },
+      to: { path: '^test/' },
+    },
+    {
+      name: 'through-the-door',
+      comment:
+        'Other rooms are entered through index.ts (runner: client, server, load-engine; protocol: wire).',
+      severity: 'error',
+      from: { path: '^src/([^/]+)/' },
+      to: {
+        path: '^src/[^/]+/.+',
+        pathNot: [
+          '^src/$1/',
+          '^src/[^/]+/index\\.ts$',
+          '^src/runner/(client|server|load-engine)\\.ts$',
+          '^src/runner/backend/index\\.ts$',
+          '^src/protocol/wire\\.ts$',
+        ],
+      },
+    },
+    only('kv-is-a-leaf', 'kv is data: it knows nothing else.', room('kv'), room('kv')),
+    only(
+      'telemetry-is-a-leaf',
+      'telemetry only names events.',
+      room('telemetry'),
+      room('telemetry'),
+    ),
+    only(
+      'protocol-is-a-leaf',
+      'protocol knows kv and errors.',
+      room('protocol'),
+      '^src/(protocol|kv)/|^src/errors',
+    ),
+    only('gguf-is-a-leaf', 'gguf knows errors only.', room('gguf'), '^src/gguf/|^src/errors'),
+    only('samples-is-a-leaf', 'samples are texts.', room('samples'), room('samples')),
+    only(
+      'provisioning-is-a-leaf',
+      'provisioning knows errors only.',
+      room('provisioning'),
+      '^src/provisioning/|^src/errors',
+    ),
+    only(
+      'tokenizer-knows-leaves',
+      'Middle rooms never import each other.',
+      room('tokenizer'),
+      `^src/tokenizer/|${leaves}`,
+    ),
+    only(
+      'match-knows-leaves',
+      'Middle rooms never import each other.',
+      room('match'),
+      `^src/match/|${leaves}`,
+    ),
+    only(
+      'reuse-is-pure',
+      'The planner knows kv and protocol, nothing that has state.',
+      room('reuse'),
+      '^src/(reuse|kv|protocol)/',
+    ),
+    {
+      name: 'reuse-has-no-io',
+      comment: 'The planner is a pure function: no clock, no randomness, no packages.',
+      severity: 'error',
+      from: { path: room('reuse') },
+      to: { dependencyTypes: ['core', 'npm'] },
+    },
+    only(
+      'model-files-knows-leaves',
+      'model-files fetches files.',
+      room('model-files'),
+      `^src/model-files/|${leaves}`,
+    ),
+    only(
+      'native-knows-leaves',
+      'native builds a backend.',
+      room('native'),
+      `^src/native/|${leaves}`,
+    ),
+    only(
+      'sidecar-never-sees-tensors',
+      'Sidecar and runner meet in protocol alone.',
+      room('sidecar'),
+      `^src/(sidecar|tokenizer|match|reuse)/|${leaves}`,
+    ),
+    only(
+      'runner-never-sees-text',
+      'The runner knows token ids, never text.',
+      room('runner'),
+      `^src/(runner|native)/|${leaves}`,
+    ),
+    owner('lru-cache', '^src/runner/store/', 'The KV store owns the order of use.'),
+    owner('undici', '^src/runner/client\\.ts', 'One place speaks HTTP to the runner.'),
+    owner(
+      'http-proxy-middleware',
+      '^src/sidecar/passthrough\\.ts',
+      'Only pass-through routes are proxied.',
+    ),
+    owner(
+      'express',
+      '^src/(sidecar/|runner/server\\.ts)',
+      'Two servers: the sidecar and the runner port.',
+    ),
+    owner('@huggingface/tokenizers', '^src/tokenizer/', 'Text becomes tokens in one room.'),
+    owner('@huggingface/jinja', '^src/tokenizer/', 'Templates are rendered in one room.'),
+    owner('@huggingface/hub', '^src/model-files/', 'Models are fetched in one room.'),
+    owner('ajv', '^src/protocol/', 'Plans are checked in one room.'),
+    owner('protobufjs', '^src/runner/graph/', 'Graphs are encoded in one room.'),
+    owner('prom-client', '^src/telemetry/', 'Metrics have one owner.'),
+    owner('pino', '^src/telemetry/', 'Logs have one owner.'),
+    owner('yaml', '^src/config-file\\.ts', 'Config files are read in one place.'),
+    {
+      name: 'owner-of-tensorflow',
+      comment:
+        'Everybody else gets `tf` handed in, so that the native build and npm packages are interchangeable.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/runner/backend/' },
+      to: { path: '^node_modules/@tensorflow/', dependencyTypesNot: ['type-only'] },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default', 'types'],
+    },
+  },
+};
