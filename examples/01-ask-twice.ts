@@ -15,7 +15,7 @@ const guideline = [
 for (const card of ['Patient: Mr Ode, room 4.', 'Patient: Ms Lind, room 11, takes a thinner.']) {
   const answer = await client.chat.completions.create({
     model: 'default',
-    max_tokens: 40,
+    max_completion_tokens: 40,
     temperature: 0,
     messages: [{ role: 'user', content: `${card}\n\n${guideline}\n\nWhat is done first?` }],
   });

@@ -93,7 +93,7 @@ function formatRow(row: DemoRow): string[] {
     `${(row.coldTtftMs / row.ttftMs).toFixed(1)}x`,
   ];
   const cells = numbers.map((text, i) =>
-    i === 0 || i === 2 ? text.padEnd(columns[i]![1]) : text.padStart(columns[i]![1]),
+    i === 0 || i === 2 ? text.padEnd(columns[i][1]) : text.padStart(columns[i]![1]),
   );
   const answer = row.text.replaceAll(/\s+/g, ' ').trim().slice(0, 70);
   return [`• ${row.name} (${row.reason})`, `  ${cells.join(' ')}`, `  “${answer}…”`];

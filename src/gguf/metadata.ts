@@ -9,7 +9,10 @@ const ARRAY = 9;
 const MAX_NESTING = 2;
 const MAX_KEY_BYTES = 65_535;
 
-type Scalar = { readonly size: number; readonly read: (cursor: ByteCursor) => GgufValue };
+interface Scalar {
+  readonly size: number;
+  readonly read: (cursor: ByteCursor) => GgufValue;
+}
 
 /** By GGUF value type. */
 const scalars: Readonly<Record<number, Scalar>> = {

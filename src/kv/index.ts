@@ -1,5 +1,5 @@
 // The KV cache as data: ranges, shape, fingerprint. Knows nothing of tensors, files or sockets.
-export { complement, mergeRanges, positions, rangeLength, totalLength } from './token-range.ts';
+export { complement, mergeRanges, positions } from './token-range.ts';
 export type { TokenRange } from './token-range.ts';
 export { bytesPerToken, kvFingerprint } from './kv-layout.ts';
 export type { KvLayout } from './kv-layout.ts';

@@ -5,12 +5,6 @@ export interface TokenRange {
   readonly end: number;
 }
 
-export const rangeLength = (range: TokenRange): number => range.end - range.start;
-
-/** Sum of lengths; ranges must not overlap. */
-export const totalLength = (ranges: readonly TokenRange[]): number =>
-  ranges.reduce((sum, range) => sum + rangeLength(range), 0);
-
 /** Sorts and joins ranges that overlap, touch, or lie less than `gap` tokens apart. */
 export function mergeRanges(ranges: readonly TokenRange[], gap = 0): TokenRange[] {
   const sorted = [...ranges].filter((r) => r.end > r.start).sort((a, b) => a.start - b.start);

@@ -38,8 +38,9 @@ class ScopeIndex {
 
   /** The owner's earlier prompt that this one goes on from, with the longest common part. */
   continuation(owner: string | null, target: Int32Array): PrefixMatch | null {
+    const owned = owner === null ? undefined : this.byOwner.get(owner);
     let best: PrefixMatch | null = null;
-    for (const donor of (owner !== null && this.byOwner.get(owner)) || []) {
+    for (const donor of owned ?? []) {
       if (donor.promptTokens >= target.length) continue;
       const length = commonPrefix(target, donor.tokens, target.length - 1);
       if (length < donor.promptTokens) continue;

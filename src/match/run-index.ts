@@ -53,8 +53,8 @@ export class RunIndex {
       const oldest = Math.max(0, bucket.length - SCAN);
       for (let i = bucket.length - 1; i >= oldest; i--) {
         const { donor, position } = bucket[i]!;
-        let diagonals = done.get(donor);
-        if (!diagonals) done.set(donor, (diagonals = new Map()));
+        const diagonals = done.get(donor) ?? new Map<number, number>();
+        done.set(donor, diagonals);
         if ((diagonals.get(position - at) ?? 0) > at) continue;
         const run = extend(donor, target, position, at);
         diagonals.set(position - at, run.targetStart + run.length);

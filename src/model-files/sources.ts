@@ -45,7 +45,7 @@ const fromHub: ModelSource = {
       },
     });
     const sink = createWriteStream(target, { mode: 0o600 });
-    const body = Readable.fromWeb(blob.stream() as Parameters<typeof Readable.fromWeb>[0]);
+    const body = Readable.fromWeb(blob.stream());
     await pipeline(body, count, sink, signal ? { signal } : {});
   },
 };

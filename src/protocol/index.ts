@@ -1,5 +1,5 @@
 // What a sidecar and a runner say to each other. Knows nothing of HTTP, tensors or text.
-export { PLAN_VERSION, policyNames, recomputeReasons } from './reuse-plan.ts';
+export { PLAN_VERSION, policyNames } from './reuse-plan.ts';
 export type {
   DegradedReason,
   PlanImport,

@@ -30,7 +30,7 @@ export async function* decodeEvents<T>(
     while ((newline = pending.indexOf('\n')) >= 0) {
       const line = pending.slice(0, newline + 1);
       pending = pending.slice(newline + 1);
-      if (line !== BEAT) yield parse<T>(line);
+      if (line !== BEAT) yield parse(line) as T;
     }
     if (pending.length > maxLineBytes) {
       throw new KvShareError('runner_failed', 'The runner sent a line without end.');
@@ -41,9 +41,9 @@ export async function* decodeEvents<T>(
   }
 }
 
-function parse<T>(line: string): T {
+function parse(line: string): unknown {
   try {
-    return JSON.parse(line) as T;
+    return JSON.parse(line);
   } catch {
     throw new KvShareError('runner_failed', 'The runner sent a line that is not JSON.');
   }

@@ -2,5 +2,5 @@
 // what is fetched.
 export { withFolderLock } from './folder-lock.ts';
 export { runTool } from './run-tool.ts';
-export type { OnProgress, Progress } from './run-tool.ts';
+export type { OnProgress } from './run-tool.ts';
 export { publishFile, sha256File } from './verified-file.ts';

@@ -70,7 +70,10 @@ function createApp(runner: Runner): express.Express {
   });
   app.use((_request, _response, next) => next(new KvShareError('not_found', 'No such path.')));
   app.use((error: unknown, _request: Request, response: Response, next: NextFunction) => {
-    if (response.headersSent) return next(error);
+    if (response.headersSent) {
+      next(error);
+      return;
+    }
     const parsing = (error as { type?: unknown }).type;
     const known =
       typeof parsing === 'string'

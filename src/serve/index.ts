@@ -1,5 +1,3 @@
 // Processes: starting `kvshare` children, keeping a runner alive, ending everything. No HTTP, no tensors.
 export { announceReady, exitWithParent, startChild, stopChild } from './child-process.ts';
-export type { StartedChild } from './child-process.ts';
 export { superviseRunner } from './supervise-runner.ts';
-export type { RunnerSupervisor } from './supervise-runner.ts';

@@ -23,18 +23,19 @@ export async function superviseRunner(options: {
   let child: StartedChild = await startChild(['runner', '--port', '0', ...args], env);
   const { port } = child;
   const stopping = new AbortController();
+  const stopped = (): boolean => stopping.signal.aborted;
 
   const watch = async (): Promise<void> => {
     let backoffMs = FIRST_BACKOFF_MS;
-    while (!stopping.signal.aborted) {
+    while (!stopped()) {
       const startedAt = performance.now();
       await child.exited;
-      if (stopping.signal.aborted) return;
+      if (stopped()) return;
       if (performance.now() - startedAt > HEALTHY_MS) backoffMs = FIRST_BACKOFF_MS;
       onRestart(backoffMs);
       await sleep(backoffMs, undefined, { signal: stopping.signal }).catch(() => undefined);
       backoffMs = Math.min(MAX_BACKOFF_MS, backoffMs * 2);
-      if (stopping.signal.aborted) return;
+      if (stopped()) return;
       const next = await startChild(['runner', '--port', `${port}`, ...args], env).catch(
         () => null,
       );

@@ -87,7 +87,7 @@ export function createApp(context: SidecarContext, upstream: string | null): exp
   app
     .route('/v1/models/:id')
     .get((request, response) => {
-      if (!context.modelNames.includes(request.params['id'])) {
+      if (!context.modelNames.includes(request.params.id)) {
         throw new KvShareError('model_not_found', 'This server does not serve that model.');
       }
       response.json(modelObject(context));

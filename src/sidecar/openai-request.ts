@@ -46,7 +46,7 @@ const unsupported: Readonly<Record<string, (value: unknown) => boolean>> = {
   logprobs: (v) => v === false,
   top_logprobs: (v) => v === 0,
   response_format: (v) => (v as Fields)['type'] === 'text',
-  logit_bias: (v) => typeof v === 'object' && Object.keys(v as object).length === 0,
+  logit_bias: (v) => typeof v === 'object' && Object.keys(v!).length === 0,
   presence_penalty: (v) => v === 0,
   frequency_penalty: (v) => v === 0,
   echo: (v) => v === false,

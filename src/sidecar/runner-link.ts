@@ -44,14 +44,6 @@ export class RunnerLink {
     this.#index.add({ ...context, tokens: Int32Array.from(context.tokens) });
   }
 
-  /** Fresh numbers of a connected runner (speeds, memory). */
-  async refresh(): Promise<RunnerInfo> {
-    const { generation } = this.info;
-    const info = await this.#runner.info();
-    if (info.generation === generation) this.#info = info;
-    return info;
-  }
-
   async close(): Promise<void> {
     this.#stop.abort();
     await this.#following;
@@ -59,29 +51,29 @@ export class RunnerLink {
 
   async #follow(): Promise<void> {
     const { signal } = this.#stop;
+    const stopped = (): boolean => signal.aborted;
     let backoffMs = FIRST_BACKOFF_MS;
-    while (!signal.aborted) {
-      try {
-        for await (const event of this.#runner.watch(signal)) {
-          if (event.type === 'evicted')
-            for (const segment of event.segments) this.#index.remove(segment);
-          else {
-            await this.#greet(event.generation, event.contexts);
-            backoffMs = FIRST_BACKOFF_MS;
-          }
-        }
-      } catch (error) {
-        this.#log.debug(
-          { code: (error as { code?: unknown }).code },
-          'no connection to the runner',
-        );
-      }
-      if (this.#info && !signal.aborted)
-        this.#log.warn({}, 'the connection to the runner was lost');
+    while (!stopped()) {
+      const wasReached = await this.#listen(signal);
       this.#info = null;
+      if (wasReached) backoffMs = FIRST_BACKOFF_MS;
+      if (wasReached && !stopped()) this.#log.warn({}, 'the connection to the runner was lost');
       await sleep(backoffMs, undefined, { signal }).catch(() => undefined);
       backoffMs = Math.min(MAX_BACKOFF_MS, backoffMs * 2);
     }
+  }
+
+  /** Until the connection ends; whether there was one. */
+  async #listen(signal: AbortSignal): Promise<boolean> {
+    try {
+      for await (const event of this.#runner.watch(signal)) {
+        if (event.type === 'hello') await this.#greet(event.generation, event.contexts);
+        else for (const segment of event.segments) this.#index.remove(segment);
+      }
+    } catch (error) {
+      this.#log.debug({ code: (error as { code?: unknown }).code }, 'no connection to the runner');
+    }
+    return this.#info !== null;
   }
 
   async #greet(generation: string, contexts: readonly StoredContext[]): Promise<void> {

@@ -13,6 +13,7 @@ import { watched } from './tiny-engine.ts';
 
 export const cacheDir = process.env['KVSHARE_CACHE_DIR'] ?? join(homedir(), '.cache', 'kvshare');
 
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the caller knows the file
 export const golden = <T>(name: string): T =>
   JSON.parse(
     readFileSync(new URL(`../fixtures/golden/smollm2/${name}.json`, import.meta.url), 'utf8'),

@@ -45,7 +45,7 @@ export function tinyGguf(model: OracleModel, contextLength = 512): GgufFile {
     tensors,
     readTensor: (name: string) => Promise.resolve(model.tensors.get(name)!.data),
     close: () => Promise.resolve(),
-  } as unknown as GgufFile;
+  };
 }
 
 /** A transformer that remembers the last logits, counts passes and can force the next tokens. */

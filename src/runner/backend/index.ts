@@ -1,3 +1,5 @@
 // Which TensorFlow.js runs here. The only room that loads @tensorflow packages; everybody else gets `tf`.
-export { backendRequests, loadBackend } from './load-backend.ts';
-export type { Backend, BackendName, BackendRequest, Tf } from './load-backend.ts';
+export { backendRequests } from './backend-options.ts';
+export type { BackendRequest, Tf } from './backend-options.ts';
+export { loadBackend } from './load-backend.ts';
+export type { Backend } from './load-backend.ts';

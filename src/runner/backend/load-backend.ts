@@ -1,40 +1,16 @@
 // One selector for every backend, best first: tensorflow-gpu → tensorflow (prebuilt, else our build) →
 // webgpu → wasm → cpu. A forced backend that cannot run is an error, never a silent substitute.
 import { KvShareError } from '../../errors.ts';
-import type { OnProgress } from '../../provisioning/index.ts';
+import type { BackendOptions, BackendRequest, LoadedTf } from './backend-options.ts';
 import { loadCpu, loadWasm, loadWebgpu } from './portable.ts';
 import { loadTensorflow, loadTensorflowGpu } from './native.ts';
 
-export type Tf = typeof import('@tensorflow/tfjs-core');
-
-export const backendRequests = [
-  'auto',
-  'tensorflow-gpu',
-  'tensorflow',
-  'webgpu',
-  'wasm',
-  'cpu',
-] as const;
-export type BackendRequest = (typeof backendRequests)[number];
 export type BackendName = Exclude<BackendRequest, 'auto'>;
-
-export interface LoadedTf {
-  readonly tf: Tf;
-  readonly description: string;
-}
 
 export interface Backend extends LoadedTf {
   readonly name: BackendName;
   /** Better ones that did not work here, and why. */
   readonly tried: readonly { readonly name: BackendName; readonly reason: string }[];
-}
-
-export interface BackendOptions {
-  readonly requested: BackendRequest;
-  readonly cacheDir: string;
-  /** Whether the native backend may be built when it is missing (downloads 274 MB). */
-  readonly allowBuild: boolean;
-  readonly onProgress?: OnProgress;
 }
 
 /** Each throws an Error with one line when it cannot run here. */

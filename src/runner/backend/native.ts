@@ -2,7 +2,7 @@
 // installed, our own build of tfjs-node otherwise.
 import { createRequire } from 'node:module';
 import { buildNative, findNative } from '../../native/index.ts';
-import type { BackendOptions, LoadedTf, Tf } from './load-backend.ts';
+import type { BackendOptions, LoadedTf, Tf } from './backend-options.ts';
 
 const GPU_PACKAGE = '@tensorflow/tfjs-node-gpu';
 

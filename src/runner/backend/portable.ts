@@ -1,7 +1,7 @@
 // Backends that need no compiler: WebAssembly and plain JavaScript from npm, WebGPU where an adapter is.
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import type { LoadedTf, Tf } from './load-backend.ts';
+import type { LoadedTf, Tf } from './backend-options.ts';
 
 interface WasmModule {
   setWasmPaths(prefix: string): void;
@@ -42,7 +42,7 @@ export async function loadWebgpu(): Promise<LoadedTf> {
   const [dawnName, backendName] = WEBGPU_PACKAGES;
   let dawn: DawnModule;
   try {
-    dawn = (await import(dawnName as string)) as DawnModule;
+    dawn = (await import(dawnName)) as DawnModule;
   } catch {
     throw new Error(`the packages ${WEBGPU_PACKAGES.join(' and ')} are not installed`);
   }
@@ -51,7 +51,7 @@ export async function loadWebgpu(): Promise<LoadedTf> {
   if (!(await gpu.requestAdapter())) throw new Error('WebGPU found no adapter');
   Object.defineProperty(globalThis, 'navigator', { value: { gpu }, configurable: true });
   const tf = await import('@tensorflow/tfjs-core');
-  await import(backendName as string);
+  await import(backendName);
   await activate(tf, 'webgpu');
   return { tf, description: 'WebGPU through Dawn' };
 }

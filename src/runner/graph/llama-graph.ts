@@ -115,6 +115,13 @@ export const ports = {
   logits: 'logits',
 };
 
+interface AttentionInputs {
+  readonly q: Node; // [heads, rows, dim]
+  readonly k: Node; // [kvHeads, keys, dim]
+  readonly v: Node; // [kvHeads, keys, dim]
+  readonly mask: Node; // [rows, keys]
+}
+
 class LlamaGraph {
   readonly #config: ModelConfig;
   readonly #ops: Ops;
@@ -160,9 +167,9 @@ class LlamaGraph {
     );
     if (tail === 'none') return null;
     const q = o.slice(turned, [0, 0, 0], [numHeads, -1, -1]); // [heads, rows, dim]
-    if (tail === 'all') return this.#block(at, x, q, k, v, this.#mask);
+    if (tail === 'all') return this.#block(at, x, { q, k, v, mask: this.#mask });
     const last = (node: Node, axis: number, rank: number): Node => this.#lastOf(node, axis, rank);
-    return this.#block(at, last(x, 0, 2), last(q, 1, 3), k, v, last(this.#mask, 0, 2));
+    return this.#block(at, last(x, 0, 2), { q: last(q, 1, 3), k, v, mask: last(this.#mask, 0, 2) });
   }
 
   head(x: Node): void {
@@ -212,7 +219,7 @@ class LlamaGraph {
     );
   }
 
-  #block(at: number, x: Node, q: Node, k: Node, v: Node, mask: Node): Node {
+  #block(at: number, x: Node, { q, k, v, mask }: AttentionInputs): Node {
     const o = this.#ops;
     const { numHeads, numKvHeads, headDim, hiddenSize, ffnSize } = this.#config;
     const group = numHeads / numKvHeads;

@@ -1,13 +1,14 @@
 // The decoder-only forward pass over any set of rows (token positions), reading like the figure. It
 // knows positions, not plans: imported KV arrives as past keys, fresh K/V joins them before attention,
 // and a key is visible when its position is not behind the query's (design: runner rule 2).
-import type { Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
+import type { Rank, Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import type { Tf } from '../backend/index.ts';
 import type { ModelConfig } from './model-config.ts';
 import { rotate, RotaryTable, type RotaryRows } from './rotary.ts';
 import type { LayerWeights, ModelWeights } from './weights.ts';
 
 /** K (rotated) and V of one layer; a type, not an interface, so that tf.tidy takes it. */
+// eslint-disable-next-line @typescript-eslint/consistent-type-definitions -- see above
 export type LayerKv = {
   readonly k: Tensor3D; // [kvHeads, keys, headDim]
   readonly v: Tensor3D; // [kvHeads, keys, headDim]
@@ -64,6 +65,14 @@ interface Rows {
   readonly mask: Tensor2D | null; // [rows, keys]
 }
 
+interface AttentionInputs {
+  readonly q: Tensor3D; // [heads, rows, headDim]
+  readonly kv: LayerKv;
+  readonly mask: Tensor2D | null; // [rows, keys]
+  /** How many of the last rows go on. */
+  readonly wanted: number;
+}
+
 export class Transformer {
   readonly config: ModelConfig;
   readonly #tf: Tf;
@@ -110,7 +119,9 @@ export class Transformer {
           kv.push({ k: tf.keep(joined.k), v: tf.keep(joined.v) });
           // Behind the last layer only rows with logits matter; its K/V are needed for all rows.
           const wanted = last ? outputs : input.ids.length;
-          return wanted === 0 ? x : this.#block(at, x, fresh.q, joined, rows.mask, wanted);
+          return wanted === 0
+            ? x
+            : this.#block(at, x, { q: fresh.q, kv: joined, mask: rows.mask, wanted });
         });
       }
       return outputs === 0 ? [] : [this.#head(x)];
@@ -159,14 +170,7 @@ export class Transformer {
     return { k: tf.concat([past.k, fresh.k], 1), v: tf.concat([past.v, fresh.v], 1) };
   }
 
-  #block(
-    at: number,
-    x: Tensor2D,
-    q: Tensor3D,
-    kv: LayerKv,
-    mask: Tensor2D | null,
-    wanted: number,
-  ): Tensor2D {
+  #block(at: number, x: Tensor2D, { q, kv, mask, wanted }: AttentionInputs): Tensor2D {
     const tf = this.#tf;
     const weights = this.#weights.layers[at]!;
     const rows = x.shape[0];
@@ -190,11 +194,11 @@ export class Transformer {
     const rows = q.shape[1];
     const keys = kv.k.shape[1];
     const group = numHeads / numKvHeads;
-    const grouped = tf.reshape(q, [numKvHeads, group * rows, headDim]) as Tensor3D;
+    const grouped = tf.reshape<Rank.R3>(q, [numKvHeads, group * rows, headDim]);
     let scores: Tensor = tf.matMul(grouped, kv.k, false, true); // [kvHeads, group * rows, keys]
     if (mask) scores = tf.add(tf.reshape(scores, [numKvHeads, group, rows, keys]), mask);
     const weights = tf.reshape(tf.softmax(scores), [numKvHeads, group * rows, keys]);
-    const mixed = tf.matMul(weights, kv.v as Tensor); // [kvHeads, group * rows, headDim]
+    const mixed = tf.matMul(weights, kv.v); // [kvHeads, group * rows, headDim]
     const byRow = tf.transpose(tf.reshape(mixed, [numHeads, rows, headDim]), [1, 0, 2]);
     return tf.reshape(byRow, [rows, numHeads * headDim]);
   }

@@ -1,7 +1,7 @@
 // GGUF tensors → the matrices the forward pass multiplies with. Three foldings, all exact up to fp32
 // rounding, save about 250 eager ops a token: q/k/v and gate/up merged; RMS-norm gains multiplied into
 // the matrix behind them; the score scale 1/sqrt(D) multiplied into q.
-import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
+import type { Rank, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import { KvShareError } from '../../errors.ts';
 import type { GgufFile } from '../../gguf/index.ts';
 import type { Tf } from '../backend/index.ts';
@@ -101,7 +101,7 @@ export async function loadWeights(
     layers.push(await loadLayer(tf, read, config, at));
     onProgress((at + 1) / config.numLayers);
   }
-  const outputNorm = tf.reshape(norm, [config.hiddenSize]) as Tensor1D;
+  const outputNorm = tf.reshape<Rank.R1>(norm, [config.hiddenSize]);
   norm.dispose();
   return { embedding, layers, outputNorm, head };
 }
