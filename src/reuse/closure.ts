@@ -4,6 +4,8 @@
 //                          what follows was written with the old value in mind
 //   shift between blocks   "card A|card B ¶ guideline …"           the seam (16 tokens), and the rest of a
 //                          block that the change reaches into
+//
+// Another text in the place of most of a block (card A's line for card B's) is a shift: one block went, one came.
 import type { ReuseOptions } from './options.ts';
 import { donorEnd, targetEnd, type Piece } from './piece.ts';
 import { endsBlock, type TokenClasses } from './token-classes.ts';
@@ -31,6 +33,19 @@ function isEditInBlock(before: Piece | null, piece: Piece, { target, classes }: 
     !hasBlockEnd(target, ...gap, classes) &&
     !hasBlockEnd(piece.donor.tokens, ...donorGap, classes)
   );
+}
+
+/** Fewer changed tokens than this are an edit, however short their line is. */
+const REPLACED_TOKENS = 8;
+
+/** Whether what changed is the greater part of its block. */
+function replacesBlock(before: Piece | null, piece: Piece, context: ChangeContext): boolean {
+  const { target, classes } = context;
+  const changedFrom = before ? targetEnd(before) : 0;
+  let start = changedFrom;
+  while (start > 0 && !endsBlock(classes, target[start - 1]!)) start--;
+  const changed = piece.targetStart - changedFrom;
+  return changed >= REPLACED_TOKENS && changed * 2 >= blockEnd(piece, context) - start;
 }
 
 function startsBlock(piece: Piece, { target, classes }: ChangeContext): boolean {
@@ -63,7 +78,7 @@ export function refreshAfterChange(
   const start = piece.targetStart;
   const toBlockEnd = Math.min(blockEnd(piece, context), start + closure.max);
   const limit = (end: number): number => Math.min(end, targetEnd(piece));
-  if (isEditInBlock(before, piece, context)) {
+  if (isEditInBlock(before, piece, context) && !replacesBlock(before, piece, context)) {
     return {
       end: limit(Math.max(toBlockEnd, start + closure.min, start + seam)),
       reason: 'closure',

@@ -106,14 +106,12 @@ export function planReuse(input: PlanInput): PlanDecision {
   if (options.policy === 'exact') return assemble(input, draftOf(input, exact, []), 'policy-exact');
 
   const base = continuationBase(input, endOf(exact)) ?? exact;
-  const plain = assemble(
-    input,
-    draftOf(input, base, []),
-    base.length > 0 || candidates.runs.length > 0 ? 'full' : 'no-donor',
-  );
+  const plain = assemble(input, draftOf(input, base, []), base.length > 0 ? 'full' : 'no-donor');
   const window = { start: endOf(base), end: Math.min(suffixStart, target.length - 1) };
-  const moved = draftOf(input, base, chooseRuns(candidates.runs, window, options.minRun));
-  if (moved.pieces.length === base.length) return plain;
+  const chosen = chooseRuns(candidates.runs, window, options.minRun);
+  if (chosen.length === 0) return plain;
+  const moved = draftOf(input, base, chosen);
+  if (moved.pieces.length === base.length) return { ...plain, reason: 'too-little-reuse' };
   const reason = objection(input, base, moved, plain);
   return reason ? { ...plain, reason } : assemble(input, moved, 'full');
 }

@@ -8,6 +8,8 @@ import type { Log } from '../telemetry/index.ts';
 
 const FIRST_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 2_000;
+/** The runner's measured speeds drift with its load; break-even should follow. */
+const REFRESH_MS = 5_000;
 
 export class RunnerLink {
   readonly #runner: Runner;
@@ -15,6 +17,7 @@ export class RunnerLink {
   readonly #log: Log;
   readonly #stop = new AbortController();
   readonly #following: Promise<void>;
+  readonly #refreshing: NodeJS.Timeout;
   #info: RunnerInfo | null = null;
   #announceFirst: () => void = () => undefined;
   /** Resolves when the runner has been reached once. */
@@ -25,6 +28,7 @@ export class RunnerLink {
     this.#index = index;
     this.#log = log;
     this.#following = this.#follow();
+    this.#refreshing = setInterval(() => void this.#refresh(), REFRESH_MS).unref();
   }
 
   /** What the runner last said of itself; throws `runner_unavailable` while nobody answers. */
@@ -45,6 +49,7 @@ export class RunnerLink {
   }
 
   async close(): Promise<void> {
+    clearInterval(this.#refreshing);
     this.#stop.abort();
     await this.#following;
   }
@@ -61,6 +66,12 @@ export class RunnerLink {
       await sleep(backoffMs, undefined, { signal }).catch(() => undefined);
       backoffMs = Math.min(MAX_BACKOFF_MS, backoffMs * 2);
     }
+  }
+
+  async #refresh(): Promise<void> {
+    const known = this.#info;
+    const info = known && (await this.#runner.info().catch(() => null));
+    if (info && this.#info === known && info.generation === known.generation) this.#info = info;
   }
 
   /** Until the connection ends; whether there was one. */

@@ -1,0 +1,252 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import type { Donor } from '../../src/kv/index.ts';
+import { DonorIndex } from '../../src/match/index.ts';
+import { checkPlan, type PolicyName } from '../../src/protocol/index.ts';
+import { defaultReuseOptions, planReuse, type ReuseOptions } from '../../src/reuse/index.ts';
+import { donorOf } from '../support/brute-force.ts';
+
+// Token ids: 1 = sentence end, 2 = newline, 3 = special, everything from 10 on = words.
+const [STOP, NEWLINE] = [1, 2];
+const tokenClasses = new Uint8Array(5000);
+tokenClasses[1] = 1;
+tokenClasses[2] = 2;
+tokenClasses[3] = 4;
+
+const speeds = {
+  prefillFixedMs: 50,
+  prefillMsPerToken: 2,
+  importFixedMs: 5,
+  importMsPerToken: 0.05,
+};
+const MIN_RUN = defaultReuseOptions.minRun;
+
+function planFor(
+  donors: readonly Donor[],
+  target: readonly number[],
+  overrides: Partial<ReuseOptions> & { suffixTokens?: number; owner?: string } = {},
+) {
+  const { suffixTokens = 5, owner = null, ...options } = overrides;
+  const index = new DonorIndex();
+  for (const donor of donors) index.add(donor);
+  const tokens = Int32Array.from(target);
+  return planReuse({
+    planId: 'plan',
+    fingerprint: 'print',
+    target: tokens,
+    suffixStart: Math.max(0, tokens.length - suffixTokens),
+    tokenClasses,
+    candidates: index.candidates({ scope: 'scope-a', owner, target: tokens }, MIN_RUN),
+    options: { ...defaultReuseOptions, ...options },
+    speeds,
+  });
+}
+
+/** `length` different words. */
+const words = (length: number, from: number): number[] =>
+  Array.from({ length }, (_, i) => 10 + from * 200 + i);
+/** A passage: three sentences and a newline, 43 tokens. */
+const passage = (n: number): number[] => [
+  ...words(13, n),
+  STOP,
+  ...words(13, n).map((w) => w + 50),
+  STOP,
+  ...words(13, n).map((w) => w + 100),
+  STOP,
+  NEWLINE,
+];
+const question = words(5, 20);
+const rangesOf = (decision: ReturnType<typeof planFor>) =>
+  decision.plan!.recompute.map(({ start, end, reason }) => `${start}-${end} ${reason}`);
+
+describe('planReuse, case by case', () => {
+  const document = [1, 2, 3, 4, 5, 6].flatMap(passage);
+
+  it('imports a common prefix exactly and computes the rest', () => {
+    const decision = planFor(
+      [donorOf('a', [...document, ...question])],
+      [...document, ...words(6, 21)],
+    );
+    expect(decision).toMatchObject({
+      outcome: 'exact',
+      reason: 'full',
+      exactTokens: document.length,
+    });
+    expect(decision.plan!.imports).toEqual([
+      { segment: 'a', donorStart: 0, targetStart: 0, length: document.length, exact: true },
+    ]);
+    expect(decision.recomputedTokens).toBe(6);
+  });
+
+  it('moves a document behind another card: card fresh, seam, delimiters, question', () => {
+    const system = words(8, 30);
+    const donor = donorOf('a', [...system, ...words(9, 31), NEWLINE, ...document, ...question]);
+    const target = [...system, ...words(14, 32), NEWLINE, ...document, ...words(5, 21)];
+    const decision = planFor([donor], target);
+    expect(decision.outcome).toBe('reused');
+    const ranges = rangesOf(decision);
+    // The newline before the document is part of the run: the card is fresh, then the seam.
+    expect(ranges.slice(0, 2)).toEqual(['8-22 changed', '22-38 seam']);
+    expect(ranges.at(-1)).toBe(`${target.length - 5}-${target.length} suffix`);
+    expect(ranges.filter((r) => r.endsWith('delimiter')).length).toBeGreaterThan(10);
+    expect(decision.plan!.imports).toEqual([
+      { segment: 'a', donorStart: 0, targetStart: 0, length: 8, exact: true },
+      { segment: 'a', donorStart: 17, targetStart: 22, length: document.length + 1, exact: false },
+    ]);
+  });
+
+  it('closes an edit inside a block: to the end of the block, at least 32 tokens', () => {
+    const edited = [...document];
+    edited[150] = 4999;
+    const decision = planFor([donorOf('a', [...document, ...question])], [...edited, ...question]);
+    expect(decision).toMatchObject({ outcome: 'reused', exactTokens: 150 });
+    expect(rangesOf(decision).slice(0, 2)).toEqual(['150-151 changed', '151-183 closure']);
+  });
+
+  it('closes a deletion inside a block as well', () => {
+    const shortened = [...document.slice(0, 150), ...document.slice(153)];
+    const decision = planFor(
+      [donorOf('a', [...document, ...question])],
+      [...shortened, ...question],
+    );
+    expect(rangesOf(decision)[0]).toBe('150-182 closure');
+  });
+
+  it('serves two donors and prefers long runs', () => {
+    const first = donorOf('a', [...[1, 2, 3].flatMap(passage), ...words(40, 40), ...question]);
+    const second = donorOf('b', [...words(30, 41), ...[4, 5, 6].flatMap(passage), ...question]);
+    const decision = planFor([first, second], [...document, ...words(5, 21)]);
+    expect(decision.outcome).toBe('reused');
+    expect(decision.plan!.imports.map(({ segment }) => segment)).toEqual(['a', 'b']);
+  });
+
+  it('never moves the first positions of a donor', () => {
+    const donor = donorOf('a', [...document, ...question]);
+    const decision = planFor([donor], [...words(6, 33), NEWLINE, ...document, ...question]);
+    expect(decision.plan!.imports[0]).toMatchObject({ donorStart: 4, targetStart: 11 });
+  });
+
+  it('goes on from the same user’s approximate KV in place, without new seams', () => {
+    const earlier = donorOf('a', [...document, ...question], { owner: 'o', exactTokens: 60 });
+    const target = [...document, ...question, ...words(40, 34)];
+    const decision = planFor([earlier], target, { owner: 'o' });
+    expect(decision.plan!.imports).toEqual([
+      { segment: 'a', donorStart: 0, targetStart: 0, length: 60, exact: true },
+      { segment: 'a', donorStart: 60, targetStart: 60, length: document.length - 55, exact: false },
+    ]);
+    expect(decision.recomputedTokens).toBe(40);
+    // Somebody else gets the exact part only.
+    expect(planFor([earlier], target, { owner: 'p' })).toMatchObject({
+      exactTokens: 60,
+      importedTokens: 0,
+    });
+  });
+
+  it('falls back when too little is saved', () => {
+    const target = [...passage(1), ...words(190, 4), ...words(190, 5), ...question];
+    const decision = planFor([donorOf('a', [...words(20, 9), ...passage(1), ...question])], target);
+    expect(decision).toMatchObject({ outcome: 'cold', reason: 'too-little-reuse', plan: null });
+  });
+
+  it('falls back when the order is mostly reversed, unless told not to', () => {
+    const donor = donorOf('a', [...words(20, 9), ...document, ...question]);
+    const target = [...words(10, 8), ...[6, 5, 4, 3, 2, 1].flatMap(passage), ...question];
+    expect(planFor([donor], target, { minReuse: 0.1 })).toMatchObject({ reason: 'inverted-order' });
+    expect(planFor([donor], target, { fallbacks: false }).outcome).toBe('reused');
+  });
+
+  it('falls back when importing would be slower than computing', () => {
+    const donor = donorOf('a', [...words(20, 9), ...document, ...question]);
+    const target = [...words(10, 8), ...document, ...question];
+    const index = new DonorIndex();
+    index.add(donor);
+    const tokens = Int32Array.from(target);
+    const decision = planReuse({
+      planId: 'plan',
+      fingerprint: 'print',
+      target: tokens,
+      suffixStart: tokens.length - 5,
+      tokenClasses,
+      candidates: index.candidates({ scope: 'scope-a', owner: null, target: tokens }, MIN_RUN),
+      options: defaultReuseOptions,
+      speeds: { ...speeds, importMsPerToken: 10 },
+    });
+    expect(decision.reason).toBe('below-break-even');
+  });
+
+  it('does what off and exact say', () => {
+    const donor = donorOf('a', [...document, ...question]);
+    const target = [...document.slice(0, 60), 4999, ...document.slice(61), ...question];
+    expect(planFor([donor], target, { policy: 'off' })).toMatchObject({
+      outcome: 'cold',
+      reason: 'policy-off',
+    });
+    expect(planFor([donor], target, { policy: 'exact' })).toMatchObject({
+      outcome: 'exact',
+      reason: 'policy-exact',
+      exactTokens: 60,
+      importedTokens: 0,
+    });
+    expect(planFor([], target)).toMatchObject({ outcome: 'cold', reason: 'no-donor' });
+  });
+});
+
+describe('planReuse, for every pair', () => {
+  const part = fc.oneof(
+    { weight: 5, arbitrary: fc.integer({ min: 1, max: 6 }).map(passage) },
+    { weight: 1, arbitrary: fc.array(fc.integer({ min: 1, max: 14 }), { maxLength: 20 }) },
+  );
+  const prompt = fc
+    .array(part, { minLength: 1, maxLength: 6 })
+    .map((parts) => parts.flat())
+    .filter((tokens) => tokens.length > 1);
+  const policies: PolicyName[] = ['edit-closure', 'exact', 'off'];
+
+  it('gives a valid plan that imports only equal tokens, and always the same one', () => {
+    const seen = { reused: 0, exact: 0, cold: 0 };
+    fc.assert(
+      fc.property(
+        fc.array(prompt, { minLength: 1, maxLength: 3 }),
+        prompt,
+        fc.integer({ min: 1, max: 40 }),
+        fc.constantFrom(...policies),
+        fc.boolean(),
+        (all, target, suffixTokens, policy, fallbacks) => {
+          const donors = all.map((tokens, i) =>
+            donorOf(`s.${i}`, tokens, {
+              owner: i === 0 ? 'o' : null,
+              exactTokens: Math.max(1, tokens.length - i * 30),
+            }),
+          );
+          const options = { policy, fallbacks, suffixTokens, owner: 'o' };
+          const decision = planFor(donors, target, options);
+          expect(planFor(donors, target, options)).toEqual(decision);
+          seen[decision.outcome]++;
+          const { plan } = decision;
+          if (!plan) {
+            expect(decision).toMatchObject({ outcome: 'cold', recomputedTokens: target.length });
+            return;
+          }
+          checkPlan(plan, { numTokens: target.length, fingerprint: 'print' });
+          for (const { segment, donorStart, targetStart, length, exact } of plan.imports) {
+            const donor = donors.find((d) => d.segment === segment)!;
+            const end = donorStart + length;
+            for (let i = 0; i < length; i++) {
+              expect(donor.tokens[donorStart + i]).toBe(target[targetStart + i]);
+            }
+            if (exact) expect(end).toBeLessThanOrEqual(donor.exactTokens);
+            if (donorStart !== targetStart) {
+              expect(donorStart).toBeGreaterThanOrEqual(4);
+              expect(end).toBeLessThanOrEqual(donor.exactTokens);
+            }
+          }
+          if (policy === 'exact') expect(plan.imports.every((entry) => entry.exact)).toBe(true);
+          const fresh = plan.recompute.reduce((sum, r) => sum + r.end - r.start, 0);
+          expect(decision.recomputedTokens).toBe(fresh);
+        },
+      ),
+      { numRuns: 500 },
+    );
+    expect(Math.min(seen.reused, seen.exact, seen.cold)).toBeGreaterThan(10);
+  });
+});
