@@ -94,16 +94,23 @@ export const TINY_VOCABULARY = 50;
 export const FINGERPRINT = 'tiny-fingerprint';
 
 export async function tinyEngine(
-  options: { maxKvBytes?: number; chunkTokens?: number; generation?: string; seed?: number } = {},
+  options: {
+    maxKvBytes?: number;
+    chunkTokens?: number;
+    generation?: string;
+    seed?: number;
+    vocabulary?: number;
+    contextLength?: number;
+  } = {},
 ) {
-  const oracle = tinyModel(TINY_VOCABULARY, options.seed ?? 1);
+  const oracle = tinyModel(options.vocabulary ?? TINY_VOCABULARY, options.seed ?? 1);
   const backend = await loadBackend({
     requested: 'cpu',
     cacheDir: '/nonexistent',
     allowBuild: false,
   });
   const { tf } = backend;
-  const file = tinyGguf(oracle);
+  const file = tinyGguf(oracle, options.contextLength);
   const config = readModelConfig(file);
   const model = watched(new Transformer(tf, config, await loadWeights(tf, file, config)));
   const engine = new Engine({

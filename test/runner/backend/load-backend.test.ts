@@ -1,0 +1,60 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { findNative } from '../../../src/native/index.ts';
+import { loadBackend } from '../../../src/runner/backend/index.ts';
+
+let cacheDir: string;
+beforeAll(() => {
+  cacheDir = mkdtempSync(join(tmpdir(), 'kvshare-backend-'));
+});
+afterAll(() => {
+  rmSync(cacheDir, { recursive: true });
+});
+
+const script = new URL('../../support/multiply-on.ts', import.meta.url).pathname;
+const multiplyOn = (name: string) =>
+  JSON.parse(
+    execFileSync(process.execPath, ['--import', 'tsx', script, name, cacheDir], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }),
+  ) as { name: string; product: number[]; tried: { name: string; reason: string }[] };
+
+describe('loadBackend', () => {
+  it.each(['cpu', 'wasm'])('multiplies on %s', (name) => {
+    expect(multiplyOn(name)).toMatchObject({ name, product: [11], tried: [] });
+  });
+
+  it('goes down from the best to the first that works, and says why not the others', () => {
+    const { name, product, tried } = multiplyOn('auto');
+    expect(product).toEqual([11]);
+    // Nothing was built in this cache and no package brings a library: wasm, unless this machine has a GPU.
+    if (name === 'wasm') {
+      expect(tried.map((t) => t.name)).toEqual(['tensorflow-gpu', 'tensorflow', 'webgpu']);
+      expect(tried[1]!.reason).toContain('kvshare native');
+    } else expect(['tensorflow-gpu', 'tensorflow', 'webgpu']).toContain(name);
+  });
+
+  // These hold where no GPU and no native build is; with one, forcing it must work instead.
+  it.each(['tensorflow-gpu', 'webgpu', 'tensorflow'] as const)(
+    'runs %s or fails with one line, never on something else',
+    async (name) => {
+      const result = await loadBackend({ requested: name, cacheDir, allowBuild: false }).then(
+        (backend) => backend.name,
+        (error: unknown) => error as { code: string; message: string },
+      );
+      if (typeof result === 'string') expect(result).toBe(name);
+      else {
+        expect(result.code).toBe('backend_unavailable');
+        expect(result.message).toMatch(new RegExp(`^Backend ${name} cannot run here: [^\\n]+$`));
+      }
+    },
+  );
+
+  it('finds no native build in an empty cache', async () => {
+    expect(await findNative(cacheDir)).toBeNull();
+  });
+});

@@ -1,0 +1,83 @@
+// What every implementation of the Runner port must do. Takes a factory, so that the in-process engine, the
+// HTTP client and future adapters answer the same questions.
+import { expect, it } from '@jest/globals';
+import type { Runner } from '../../src/protocol/index.ts';
+import { collect, planOf, requestOf } from '../support/plans.ts';
+import { FINGERPRINT } from '../support/tiny-engine.ts';
+
+const never = new AbortController().signal;
+const tokens = Array.from({ length: 40 }, (_, i) => (i * 7) % 50);
+
+async function codeOf(work: () => AsyncIterable<unknown>): Promise<string | null> {
+  try {
+    for await (const _ of work()) break;
+    return null;
+  } catch (error) {
+    return (error as { code?: string }).code ?? 'not ours';
+  }
+}
+
+export function runnerContract(
+  open: () => Promise<{ runner: Runner; close: () => Promise<void> }>,
+): void {
+  it('says who it is and greets its watchers with what is stored', async () => {
+    const { runner, close } = await open();
+    const info = await runner.info();
+    expect(info).toMatchObject({ protocolVersions: [1], fingerprint: FINGERPRINT });
+    const { stored } = await collect(runner.generate(requestOf(tokens), never));
+    const stop = new AbortController();
+    for await (const event of runner.watch(stop.signal)) {
+      expect(event).toEqual({ type: 'hello', generation: info.generation, contexts: [stored] });
+      break;
+    }
+    stop.abort();
+    await close();
+  });
+
+  it('sends receipt, tokens, stored and one end, in this order', async () => {
+    const { runner, close } = await open();
+    const answer = await collect(
+      runner.generate(requestOf(tokens, { sampling: { maxTokens: 3 } }), never),
+    );
+    const types = answer.events.map((event) => event.type);
+    expect(types[0]).toBe('receipt');
+    expect(types.filter((type) => type === 'token')).toHaveLength(3);
+    expect(types.at(-1)).toBe('end');
+    expect(types.filter((type) => type === 'end')).toHaveLength(1);
+    await close();
+  });
+
+  it('applies a plan as given and refuses a broken one with its code', async () => {
+    const { runner, close } = await open();
+    const { stored } = await collect(runner.generate(requestOf(tokens), never));
+    const entry = { segment: stored!.segment, donorStart: 0, targetStart: 0, length: 30 };
+    const plan = planOf(40, [{ ...entry, exact: true }], [], FINGERPRINT);
+    const { receipt } = await collect(runner.generate(requestOf(tokens, { plan }), never));
+    expect(receipt).toMatchObject({ planId: 'plan-1', exactTokens: 30, recomputedTokens: 10 });
+    const broken = { ...plan, recompute: [] };
+    expect(await codeOf(() => runner.generate(requestOf(tokens, { plan: broken }), never))).toBe(
+      'plan_invalid',
+    );
+    const elsewhere = requestOf(tokens, { plan, scope: 'scope-b' });
+    expect(await codeOf(() => runner.generate(elsewhere, never))).toBe('plan_unknown_segment');
+    expect(await codeOf(() => runner.generate(requestOf([]), never))).toBe('invalid_request');
+    await close();
+  });
+
+  it('ends an aborted generation without an error', async () => {
+    const { runner, close } = await open();
+    const abort = new AbortController();
+    const request = requestOf(tokens, { sampling: { maxTokens: 400 } });
+    let events = 0;
+    for await (const event of runner.generate(request, abort.signal)) {
+      events++;
+      if (event.type === 'token') abort.abort();
+    }
+    expect(events).toBeLessThan(20);
+    for (let i = 0; i < 100 && (await runner.info()).requests.running > 0; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    expect((await runner.info()).requests.running).toBe(0);
+    await close();
+  });
+}

@@ -1,0 +1,213 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { KvShareError } from '../../src/errors.ts';
+import { ask, bearer, serveSidecar } from '../support/served.ts';
+import { answering, receiptOf, ScriptedRunner } from '../support/scripted-runner.ts';
+
+const north = bearer('key-north');
+const long = 'The same guideline for every patient of the ward. '.repeat(12);
+const chat = (content: string, more: object = {}) => ({
+  model: 'tiny',
+  max_tokens: 4,
+  messages: [{ role: 'user', content }],
+  ...more,
+});
+
+let runner: ScriptedRunner;
+let served: Awaited<ReturnType<typeof serveSidecar>>;
+async function serve(overrides: Parameters<typeof serveSidecar>[1] = {}): Promise<void> {
+  runner = new ScriptedRunner();
+  served = await serveSidecar(runner, overrides);
+}
+afterEach(() => served.sidecar.close());
+
+const metrics = async (): Promise<string> => (await fetch(`${served.url}/metrics`)).text();
+const complete = (content = 'Hi', more: object = {}) =>
+  ask(served.url, '/v1/chat/completions', chat(content, more), north);
+
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (let i = 0; i < 200; i++) {
+    if (await condition()) return;
+    await sleep(25);
+  }
+  throw new Error('did not happen within five seconds');
+}
+
+/** Makes the scripted runner keep what it computes, as the engine does. */
+const storing = (segment: string): typeof answering =>
+  async function* (request, signal) {
+    for await (const event of answering(request, signal)) {
+      if (event.type === 'end') {
+        const { tokens, scope, owner } = request;
+        const counts = { exactTokens: tokens.length, promptTokens: tokens.length };
+        yield { type: 'stored', context: { segment, scope, owner, tokens, ...counts } };
+      }
+      yield event;
+    }
+  };
+
+describe('faults on the way to the runner', () => {
+  it('answers 503 while the runner is down and recovers by itself', async () => {
+    await serve();
+    expect((await complete()).status).toBe(200);
+    runner.crash();
+    await until(async () => (await fetch(`${served.url}/readyz`)).status === 503);
+    const down = await complete();
+    expect([down.status, down.body.error.code]).toEqual([503, 'runner_unavailable']);
+    expect(down.headers.get('retry-after')).toBe('1');
+    expect((await fetch(`${served.url}/livez`)).status).toBe(200);
+    runner.restart();
+    await until(async () => (await fetch(`${served.url}/readyz`)).status === 200);
+    expect((await complete()).status).toBe(200);
+  });
+
+  it('forgets the donors of a runner that was restarted', async () => {
+    await serve();
+    runner.script = storing('gen-a.0');
+    await complete(long);
+    await complete(long);
+    expect(runner.requests.at(-1)!.plan!.imports[0]!.segment).toBe('gen-a.0');
+    runner.script = answering;
+    runner.crash();
+    runner.restart();
+    await until(async () => (await complete('wake up')).status === 200);
+    await complete(long);
+    expect(runner.requests.at(-1)!.plan).toBeNull();
+  });
+
+  it('forgets an evicted donor', async () => {
+    await serve();
+    runner.script = storing('gen-a.0');
+    await complete(long);
+    for (const watcher of runner.watchers) watcher.push({ type: 'evicted', segments: ['gen-a.0'] });
+    await sleep(20);
+    await complete(long);
+    expect(runner.requests.at(-1)!.plan).toBeNull();
+  });
+
+  it('goes cold, and counts it, when the runner refuses a plan', async () => {
+    await serve();
+    runner.script = storing('gen-a.0');
+    await complete(long);
+    runner.script = async function* (request, signal) {
+      if (request.plan) throw new KvShareError('plan_unknown_segment', 'gone');
+      yield* answering(request, signal);
+    };
+    const { status, body } = await complete(long);
+    expect([status, body.usage.prompt_tokens_details.kvshare.outcome]).toEqual([200, 'cold']);
+    expect(await metrics()).toContain('kvshare_fail_open_total{stage="runner"} 1');
+  });
+
+  it('goes cold, and counts it, when planning throws', async () => {
+    await serve();
+    runner.script = storing('gen-a.0');
+    await complete(long);
+    // The runner reports speeds that make the planner's arithmetic fail.
+    runner.script = storing('gen-a.1');
+    const broken = Object.defineProperty({}, 'prefillFixedMs', {
+      get: () => {
+        throw new Error('broken table');
+      },
+    });
+    const info = await runner.info();
+    runner.info = () => Promise.resolve({ ...info, speeds: broken as never });
+    runner.crash();
+    runner.up = true;
+    await until(async () => (await complete('wake up')).status === 200);
+    const { status, body } = await complete(long);
+    expect([status, body.usage.prompt_tokens_details.kvshare]).toMatchObject([
+      200,
+      { outcome: 'cold', reason: 'planner-error' },
+    ]);
+    expect(await metrics()).toMatch(/kvshare_fail_open_total\{stage="plan"\} [1-9]/);
+  });
+
+  it('says so when the runner used less than planned', async () => {
+    await serve();
+    runner.script = async function* (request) {
+      yield { type: 'receipt', receipt: receiptOf(request, { degraded: 'segment-evicted' }) };
+      yield { type: 'end', reason: 'stop' };
+    };
+    expect((await complete()).body.usage.prompt_tokens_details.kvshare.reason).toBe(
+      'runner-degraded',
+    );
+  });
+});
+
+const waiting: typeof answering = async function* (request, signal) {
+  yield { type: 'receipt', receipt: receiptOf(request) };
+  yield { type: 'token', id: 60 };
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+  yield { type: 'end', reason: 'cancelled' };
+};
+
+describe('limits', () => {
+  it('answers 429 with Retry-After when it is full', async () => {
+    await serve({ maxInFlight: 1, requestDeadlineMs: 2_000 });
+    runner.script = waiting;
+    const first = complete();
+    await until(() => runner.requests.length === 1);
+    const second = await complete();
+    expect([second.status, second.body.error.code]).toEqual([429, 'queue_full']);
+    expect(second.body.error.type).toBe('rate_limit_error');
+    expect(second.headers.get('retry-after')).toBe('1');
+    expect((await first).status).toBe(504);
+    runner.script = answering;
+    expect((await complete()).status).toBe(200);
+  });
+
+  it('ends at the deadline: 504, or an error event without [DONE]', async () => {
+    await serve({ requestDeadlineMs: 150 });
+    runner.script = waiting;
+    const whole = await complete();
+    expect([whole.status, whole.body.error.code]).toEqual([504, 'request_timeout']);
+    const response = await fetch(`${served.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...north },
+      body: JSON.stringify(chat('Hi', { stream: true })),
+    });
+    const text = await response.text();
+    expect(text).toContain('"error"');
+    expect(text).not.toContain('[DONE]');
+  });
+
+  it('never ends a broken stream cleanly', async () => {
+    await serve();
+    runner.script = async function* (request) {
+      yield { type: 'receipt', receipt: receiptOf(request) };
+      yield { type: 'token', id: 60 };
+      throw new Error('socket gone: secret-canary');
+    };
+    const response = await fetch(`${served.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...north },
+      body: JSON.stringify(chat('Hi', { stream: true })),
+    });
+    const text = await response.text();
+    expect(text).toContain('"code":"internal_error"');
+    expect(text).not.toContain('[DONE]');
+    expect(text).not.toContain('canary');
+    expect(served.log.lines.join()).not.toContain('canary');
+  });
+
+  it('cancels the runner when the client leaves', async () => {
+    await serve();
+    let cancelled = false;
+    runner.script = async function* (request, signal) {
+      signal.addEventListener('abort', () => (cancelled = true));
+      yield* waiting(request, signal);
+    };
+    const leave = new AbortController();
+    const response = await fetch(`${served.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...north },
+      body: JSON.stringify(chat('Hi', { stream: true })),
+      signal: leave.signal,
+    });
+    await response.body!.getReader().read();
+    leave.abort();
+    await until(() => cancelled);
+    const ready = (await (await fetch(`${served.url}/readyz`)).json()) as { inFlight: number };
+    expect(ready.inFlight).toBe(0);
+  });
+});
