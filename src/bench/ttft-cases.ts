@@ -1,4 +1,4 @@
-// The prompts of `bench ttft`: a system line, passages of about 110 tokens (six at 800), a question last;
+// The prompts of `bench ttft`: a system line, passages of about 96 tokens (eight at 800), a question last;
 // per family the donors that were served before and the target that is measured.
 import type { ChatTurn } from '../harness/index.ts';
 import { doseGuideline, patientCards, questions, wardGuidelines } from '../samples/index.ts';
@@ -22,7 +22,10 @@ export interface TtftCase {
 }
 
 const SYSTEM = 'You are a ward assistant. Answer from the passages in one short sentence.';
-const TOKENS_PER_PASSAGE = 125;
+/** Measured over the ward guidelines, with the blank line behind each. */
+const TOKENS_PER_PASSAGE = 96;
+/** Template, system line and question. */
+const TOKENS_AROUND = 70;
 
 const prompt = (passages: readonly string[], question: string, card = ''): ChatTurn[] => [
   { role: 'system', content: SYSTEM },
@@ -31,26 +34,51 @@ const prompt = (passages: readonly string[], question: string, card = ''): ChatT
 
 const swapped = (passages: readonly string[]): string[] => {
   const reordered = [...passages];
-  const [first, second] = [1, passages.length - 2];
+  // The second and the fifth.
+  const [first, second] = [1, Math.min(4, passages.length - 1)];
   reordered[first] = passages[second]!;
   reordered[second] = passages[first]!;
   return reordered;
 };
 
-/** Passages of one document, the dose guideline in its middle. */
-function documentOf(count: number, offset = 0): string[] {
-  const others = wardGuidelines.filter((_, i) => i !== doseGuideline.index);
-  const picked = Array.from({ length: count }, (_, i) => others[(offset + i) % others.length]!);
-  picked[Math.floor(count / 2)] = offset === 0 ? doseGuideline.before : picked[0]!;
-  return offset === 0 ? picked : Array.from(new Set(picked));
+const plain = wardGuidelines.filter((_, i) => i !== doseGuideline.index);
+
+const sentencesOf = (passage: string): string[] => passage.split(/(?<=\.) /);
+
+/** Sentences of two passages by turns: another text, with no equal run as long as a donor's must be. */
+function woven(first: string, second: string): string {
+  const others = sentencesOf(second);
+  return sentencesOf(first)
+    .map((sentence, i) => (i % 2 === 1 && others[i] ? others[i] : sentence))
+    .join(' ');
 }
 
+/** Passage `at` of an endless collection: the guidelines as they are, then woven ones. */
+function passageAt(at: number): string {
+  const round = Math.floor(at / plain.length);
+  const passage = plain[at % plain.length]!;
+  return round === 0 ? passage : woven(passage, plain[(at + 7 * round) % plain.length]!);
+}
+
+const passagesFrom = (start: number, count: number): string[] =>
+  Array.from({ length: count }, (_, i) => passageAt(start + i));
+
+/** The dose guideline stands in the middle. */
+function documentOf(count: number): string[] {
+  const passages = passagesFrom(0, count);
+  passages[Math.floor(count / 2)] = doseGuideline.before;
+  return passages;
+}
+
+/** Far enough from the first document for every length. */
+const OTHER_START = 10 * plain.length;
+
 export function ttftCase(family: TtftFamily, tokens: number): TtftCase {
-  const count = Math.max(4, Math.round((tokens - 60) / TOKENS_PER_PASSAGE));
+  const count = Math.max(4, Math.round((tokens - TOKENS_AROUND) / TOKENS_PER_PASSAGE));
   const document = documentOf(count);
   const [first, second] = [questions[0]!, questions[1]!];
   const [card, otherCard] = [patientCards[0]!, patientCards[1]!];
-  const others = documentOf(count + 1, count).slice(0, count);
+  const others = passagesFrom(OTHER_START, count);
   const half = Math.floor(count / 2);
   const cases: Record<TtftFamily, Omit<TtftCase, 'family' | 'tokens'>> = {
     'same-doc-new-question': {

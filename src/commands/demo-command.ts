@@ -20,8 +20,8 @@ export async function demoCommand(argv: readonly string[]): Promise<void> {
   }
   const settings = readSettings(['--backend', values.backend]);
   const stop = new AbortController();
-  process.once('SIGINT', () => stop.abort());
-  process.once('SIGTERM', () => stop.abort());
+  process.on('SIGINT', () => stop.abort());
+  process.on('SIGTERM', () => stop.abort());
   const args = ['--backend', settings.backend, '--kv-bytes', values['kv-bytes']];
   try {
     const report = await runDemo({

@@ -6,8 +6,9 @@ export async function runUntilSignal(close: () => Promise<void>): Promise<void> 
   const closeOnce = (): Promise<void> => (closing ??= close());
   exitWithParent(closeOnce);
   await new Promise<void>((resolve) => {
-    process.once('SIGINT', resolve);
-    process.once('SIGTERM', resolve);
+    // `on`, not `once`: a second Ctrl-C must not kill us in the middle of closing.
+    process.on('SIGINT', resolve);
+    process.on('SIGTERM', resolve);
   });
   await closeOnce();
 }

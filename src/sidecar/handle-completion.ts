@@ -16,6 +16,8 @@ import { readJsonBody } from './read-body.ts';
 import { sendStream, sendWhole, type AnswerJob } from './send-answer.ts';
 import { StopStrings } from './stop-strings.ts';
 
+type CompletionKind = CompletionRequest['kind'];
+
 /** A request, understood: who asks what, and which tokens that is. */
 export interface Call {
   readonly id: string;
@@ -28,12 +30,15 @@ export interface Call {
 /** Step 1: the body once, bounded; identity from the key alone. */
 export async function readCall(
   context: SidecarContext,
-  kind: 'chat' | 'text',
+  expected: CompletionKind | 'either',
   request: Request,
   id: string,
 ): Promise<Call> {
   const cache = readCacheControl(request.get('x-kvshare-cache-control'));
-  const asked = readCompletionRequest(kind, await readJsonBody(request, context.maxBodyBytes));
+  const body = await readJsonBody(request, context.maxBodyBytes);
+  const found: CompletionKind = 'messages' in body ? 'chat' : 'text';
+  const kind = expected === 'either' ? found : expected;
+  const asked = readCompletionRequest(kind, body);
   const { user, cacheSalt: salt } = asked;
   const identity = identify(context.keys, request.get('authorization'), { id, user, salt });
   if (!context.modelNames.includes(asked.model)) {

@@ -11,8 +11,8 @@ export async function handlePlan(
 ): Promise<void> {
   const leave = context.admission.enter();
   try {
-    const kind = request.get('x-kvshare-kind') === 'text' ? 'text' : 'chat';
-    const call = await readCall(context, kind, request, response.locals['requestId'] as string);
+    const id = response.locals['requestId'] as string;
+    const call = await readCall(context, 'either', request, id);
     const decision = planCall(context, call);
     const segments = new Set(decision.plan?.imports.map((entry) => entry.segment));
     response.json({

@@ -91,12 +91,13 @@ export class GraphTransformer extends Transformer {
     const start = performance.now();
     const rows = this.#rowInputs(input);
     const overheadMs = performance.now() - start;
-    const output = this.#graphs[kind].predict({
-      ...rows,
-      ...this.#weights[kind],
-      ...this.#pastInputs(input.past),
-    });
-    this.tf.dispose(rows);
+    let output: NamedTensorMap;
+    try {
+      const past = this.#pastInputs(input.past);
+      output = this.#graphs[kind].predict({ ...rows, ...this.#weights[kind], ...past });
+    } finally {
+      this.tf.dispose(rows);
+    }
     const kv = Array.from({ length: this.config.numLayers }, (_, at): LayerKv => {
       return { k: output[ports.k(at)] as Tensor3D, v: output[ports.v(at)] as Tensor3D };
     });

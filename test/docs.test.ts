@@ -1,0 +1,39 @@
+// The README and the room map say what the code says.
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { expect, it } from '@jest/globals';
+import { errorStatus } from '../src/errors.ts';
+import { planReasons } from '../src/reuse/index.ts';
+
+const root = new URL('../', import.meta.url);
+const read = (path: string): string => readFileSync(new URL(path, root), 'utf8');
+const readme = read('README.md');
+
+it('lists every room', () => {
+  const rooms = readdirSync(new URL('src/', root)).filter((name) =>
+    statSync(new URL(`src/${name}`, root)).isDirectory(),
+  );
+  const map = read('src/README.md');
+  for (const room of rooms) expect(map).toContain(`\`${room}/\``);
+  for (const [, room] of map.matchAll(/`(\w[\w-]*)\/`/g)) expect([...rooms, 'src']).toContain(room);
+});
+
+it('names every reason, every command and only real error codes', () => {
+  for (const reason of planReasons) expect(readme).toContain(`\`${reason}\``);
+  const main = read('src/main.ts');
+  const commands = [...main.matchAll(/^ {2}(\w+): async/gm)].map(([, name]) => name!);
+  expect(commands.length).toBeGreaterThan(5);
+  for (const command of commands) expect(readme).toContain(command);
+  const table = readme.slice(readme.search(/\| code +\| status/), readme.indexOf('## Supported'));
+  const codes = [...table.matchAll(/`([a-z]+_[a-z_]+)`/g)].map(([, code]) => code!);
+  expect(codes.length).toBeGreaterThan(10);
+  for (const code of codes) expect([...Object.keys(errorStatus), 'retry_after']).toContain(code);
+});
+
+it('shows scripts and examples that exist', () => {
+  const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+  for (const [, name] of readme.matchAll(/npm run ([\w:]+)/g))
+    expect(scripts).toHaveProperty([name!]);
+  for (const [, path] of readme.matchAll(/(examples\/[\w.-]+)/g)) {
+    expect(statSync(new URL(path!, root)).isFile()).toBe(true);
+  }
+});
