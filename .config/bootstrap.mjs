@@ -4,6 +4,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -16,22 +17,53 @@ if (major < 20 || (major === 20 && minor < 19)) {
   process.exit(1);
 }
 
-/** Runs a child in the foreground; Ctrl-C reaches it, and we leave only after it has. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+/** npm and the terminal both pass on one Ctrl-C: what comes this soon after it is the same one. */
+const SAME_SIGNAL_MS = 1_000;
+/** Longer than the runner and the sidecar may take to close. */
+const GRACE_MS = 20_000;
+
+/** Signals a whole process group; false when nobody is left in it. */
+function signalGroup(leader, signal) {
+  try {
+    return process.kill(-leader, signal);
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Runs a child and waits for it. The child leads a group of its own, so that one signal reaches everything
+ * it started (npm, pip, compilers, runner, sidecar) exactly once, and whatever outlives it is ended.
+ */
 function run(program, programArgs) {
   return new Promise((resolve) => {
-    const child = spawn(program, programArgs, { cwd: root, stdio: 'inherit' });
-    const forward = (signal) => child.kill(signal);
-    process.on('SIGINT', forward);
-    process.on('SIGTERM', forward);
+    const child = spawn(program, programArgs, { cwd: root, stdio: 'inherit', detached: true });
+    let signalledAt = null;
+    let timer;
+    const forward = (signal) => {
+      const now = Date.now();
+      if (signalledAt !== null && now - signalledAt < SAME_SIGNAL_MS) return;
+      // Asked again: whoever is still there does not listen.
+      if (signalledAt !== null) return void signalGroup(child.pid, 'SIGKILL');
+      signalledAt = now;
+      signalGroup(child.pid, signal);
+      timer = setTimeout(() => signalGroup(child.pid, 'SIGKILL'), GRACE_MS);
+    };
+    const finish = (code) => {
+      clearTimeout(timer);
+      for (const signal of SIGNALS) process.off(signal, forward);
+      resolve(code);
+    };
     child.on('error', (error) => {
       process.stderr.write(`${program}: ${error.message}\n`);
-      resolve(1);
+      finish(1);
     });
-    child.on('close', (code, signal) => {
-      process.off('SIGINT', forward);
-      process.off('SIGTERM', forward);
-      resolve(code ?? (signal === 'SIGINT' ? 130 : 143));
+    child.on('exit', (code, signal) => {
+      signalGroup(child.pid, 'SIGKILL');
+      finish(code ?? 128 + constants.signals[signal]);
     });
+    for (const signal of SIGNALS) process.on(signal, forward);
   });
 }
 
@@ -46,7 +78,9 @@ async function installDependencies() {
   const stamp = join(root, 'node_modules', '.kvshare-lock-hash');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) return;
   process.stderr.write('Installing dependencies (npm ci, about 150 MB, under a minute) …\n');
-  await must('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+  // An environment with NODE_ENV=production must not lose tsx and jest.
+  const include = ['--include=dev', '--include=optional'];
+  await must('npm', ['ci', ...include, '--no-audit', '--no-fund', '--loglevel=error']);
   writeFileSync(stamp, hash);
 }
 

@@ -12,6 +12,14 @@ const only = (name, comment, from, allowed) => ({
   to: { path: '^(src|adapters|test|examples)/', pathNot: allowed },
 });
 
+/** What others may import of a room: its index.ts, and the few second doors that keep an engine out of a sidecar. */
+const doors = [
+  '^src/[^/]+/index\\.ts$',
+  '^src/runner/(client|server|load-engine)\\.ts$',
+  '^src/runner/backend/index\\.ts$',
+  '^src/protocol/wire\\.ts$',
+];
+
 const owner = (pkg, paths, comment) => ({
   name: `owner-of-${pkg.replaceAll('/', '-')}`,
   comment,
@@ -51,15 +59,85 @@ module.exports = {
       from: { path: '^src/([^/]+)/' },
       to: {
         path: '^src/[^/]+/.+',
-        pathNot: [
-          '^src/$1/',
-          '^src/[^/]+/index\\.ts$',
-          '^src/runner/(client|server|load-engine)\\.ts$',
-          '^src/runner/backend/index\\.ts$',
-          '^src/protocol/wire\\.ts$',
-        ],
+        pathNot: ['^src/$1/', ...doors],
       },
     },
+    {
+      name: 'through-the-door-from-outside',
+      comment:
+        'Files that belong to no room use the doors too (main.ts loads single commands lazily).',
+      severity: 'error',
+      from: { path: '^(src/[^/]+\\.ts$|adapters/|examples/)' },
+      to: { path: '^src/[^/]+/.+', pathNot: ['^src/commands/', ...doors] },
+    },
+    {
+      name: 'declared-dependencies-only',
+      comment:
+        'An installed kvshare has no dev dependencies and nothing that package.json does not name.',
+      severity: 'error',
+      from: { path: '^(src|adapters)/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] },
+    },
+    {
+      name: 'resolvable',
+      comment: 'This import leads nowhere.',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'config-is-handed-in',
+      comment:
+        'Rooms get their options passed in: only the commands know environment, flags and files.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(main\\.ts|config(-file)?\\.ts|commands/)' },
+      to: { path: '^src/config(-file)?\\.ts$' },
+    },
+    {
+      name: 'commands-are-the-top',
+      comment: 'A command wires rooms together; a room that needs one is upside down.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(main\\.ts$|commands/)' },
+      to: { path: '^src/commands/' },
+    },
+    {
+      name: 'entries-are-for-others',
+      comment: 'index.ts and main.ts are what users load; inside, import the room that has it.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^src/(index|main)\\.ts$' },
+    },
+    {
+      name: 'src-works-without-adapters',
+      comment: 'Deleting adapters/ must leave a working product: main.ts alone asks the registry.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/main\\.ts$' },
+      to: { path: '^adapters/' },
+    },
+    only(
+      'main-knows-commands',
+      'main.ts picks a command; everything else loads lazily behind it.',
+      '^src/main\\.ts$',
+      '^src/(commands/|config\\.ts|errors\\.ts)|^adapters/registry\\.ts$',
+    ),
+    only(
+      'config-knows-options',
+      'config.ts composes option types and defaults; it starts nothing.',
+      '^src/config(-file)?\\.ts$',
+      '^src/(config-file\\.ts|errors\\.ts|protocol/|reuse/|runner/backend/)',
+    ),
+    only(
+      'examples-use-the-public-door',
+      'An example shows what a user can do.',
+      '^examples/',
+      '^examples/|^src/index\\.ts$|^adapters/registry\\.ts$',
+    ),
+    only(
+      'adapters-know-leaves',
+      'An adapter implements the runner port; it knows neither the other adapters nor our tops.',
+      '^adapters/([^/]+)/',
+      `^adapters/$1/|${leaves}`,
+    ),
     only('kv-is-a-leaf', 'kv is data: it knows nothing else.', room('kv'), room('kv')),
     only(
       'telemetry-is-a-leaf',
@@ -119,6 +197,30 @@ module.exports = {
       `^src/native/|${leaves}`,
     ),
     only(
+      'serve-starts-processes',
+      'serve keeps processes alive.',
+      room('serve'),
+      '^src/(serve/|errors)',
+    ),
+    only(
+      'harness-is-a-client',
+      'The harness drives a served KVShare from outside, over HTTP.',
+      room('harness'),
+      `^src/(harness|serve)/|${leaves}`,
+    ),
+    only(
+      'demo-is-a-client',
+      'The demo shows what a client sees, so it talks HTTP like one.',
+      room('demo'),
+      `^src/(demo|harness)/|${leaves}`,
+    ),
+    only(
+      'bench-measures-from-outside',
+      'Suites drive a served KVShare, or replay the pure rooms; they reach into no server.',
+      room('bench'),
+      `^src/(bench|harness|tokenizer|match|reuse)/|${leaves}`,
+    ),
+    only(
       'sidecar-never-sees-tensors',
       'Sidecar and runner meet in protocol alone.',
       room('sidecar'),
@@ -156,7 +258,17 @@ module.exports = {
         'Everybody else gets `tf` handed in, so that the native build and npm packages are interchangeable.',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/runner/backend/' },
-      to: { path: '^node_modules/@tensorflow/', dependencyTypesNot: ['type-only'] },
+      to: {
+        path: '^node_modules/@tensorflow/',
+        dependencyTypesNot: ['type-only', 'type-import'],
+      },
+    },
+    {
+      name: 'tensors-stay-in-the-runner',
+      comment: 'Outside the runner there are token ids and plans; not even a tensor type.',
+      severity: 'error',
+      from: { path: '^(src|adapters|examples)/', pathNot: '^src/runner/' },
+      to: { path: '^node_modules/@tensorflow/' },
     },
   ],
   options: {

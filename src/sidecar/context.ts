@@ -1,13 +1,23 @@
 // What every request of one sidecar shares; made once by create-sidecar.
+import type { DonorIndex } from '../match/index.ts';
 import type { Runner } from '../protocol/index.ts';
+import type { ReuseOptions } from '../reuse/index.ts';
 import type { Log, SidecarMetrics } from '../telemetry/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import type { Admission } from './admission.ts';
 import type { Endings } from './endings.ts';
-import type { PlanFinder } from './find-plan.ts';
 import type { KeyRing } from './identify.ts';
 import type { Provenance } from './openai-response.ts';
 import type { RunnerLink } from './runner-link.ts';
+
+/** What planning needs beside the request. */
+export interface PlanFinder {
+  readonly index: DonorIndex;
+  readonly tokenClasses: Uint8Array;
+  readonly options: ReuseOptions;
+  readonly newId: () => string;
+  readonly onFailure: (error: unknown) => void;
+}
 
 export interface SidecarContext {
   readonly runner: Runner;

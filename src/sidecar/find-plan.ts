@@ -1,24 +1,12 @@
 // Step 2 of a request: donors → plan. Never throws: whatever fails here costs the reuse, not the answer.
-import type { DonorIndex } from '../match/index.ts';
 import type { RunnerInfo } from '../protocol/index.ts';
-import {
-  planReuse,
-  type PlanDecision,
-  type PlanReason,
-  type ReuseOptions,
-} from '../reuse/index.ts';
+import { planReuse, type PlanDecision, type PlanReason } from '../reuse/index.ts';
 import type { EncodedPrompt } from '../tokenizer/index.ts';
+import type { PlanFinder, SidecarContext } from './context.ts';
 import type { Identity } from './identify.ts';
+import type { Call } from './read-call.ts';
 
-export interface PlanFinder {
-  readonly index: DonorIndex;
-  readonly tokenClasses: Uint8Array;
-  readonly options: ReuseOptions;
-  readonly newId: () => string;
-  readonly onFailure: (error: unknown) => void;
-}
-
-export function coldDecision(numTokens: number, reason: PlanReason): PlanDecision {
+function coldDecision(numTokens: number, reason: PlanReason): PlanDecision {
   return {
     plan: null,
     outcome: 'cold',
@@ -31,7 +19,7 @@ export function coldDecision(numTokens: number, reason: PlanReason): PlanDecisio
   };
 }
 
-export function findPlan(
+function findPlan(
   finder: PlanFinder,
   prompt: EncodedPrompt,
   identity: Identity,
@@ -54,4 +42,15 @@ export function findPlan(
     finder.onFailure(error);
     return coldDecision(prompt.tokens.length, 'planner-error');
   }
+}
+
+/** The plan for a call, as far as the client allows a look-up and has somebody to share with. */
+export function planCall(context: SidecarContext, { cache, prompt, identity }: Call): PlanDecision {
+  if (!cache.lookup || identity.anonymous) {
+    return coldDecision(prompt.tokens.length, cache.lookup ? 'no-donor' : 'bypass');
+  }
+  const start = context.now();
+  const decision = findPlan(context.finder, prompt, identity, context.link.info);
+  context.metrics.lookup.observe((context.now() - start) / 1000);
+  return decision;
 }

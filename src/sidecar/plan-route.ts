@@ -2,7 +2,8 @@
 // over the caller's own scope only. No prompt text comes back.
 import type { Request, Response } from 'express';
 import type { SidecarContext } from './context.ts';
-import { planCall, readCall } from './handle-completion.ts';
+import { planCall } from './find-plan.ts';
+import { readCall } from './read-call.ts';
 
 export async function handlePlan(
   context: SidecarContext,

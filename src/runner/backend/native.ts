@@ -5,6 +5,8 @@ import { buildNative, findNative } from '../../native/index.ts';
 import type { BackendOptions, LoadedTf, Tf } from './backend-options.ts';
 
 const GPU_PACKAGE = '@tensorflow/tfjs-node-gpu';
+/** npm packages that bring TensorFlow's library along, where its host could be reached at install time. */
+const PREBUILT_PACKAGES = [GPU_PACKAGE, '@tensorflow/tfjs-node'] as const;
 
 interface NativeBackend {
   readonly isUsingGpuDevice?: boolean;
@@ -19,25 +21,26 @@ function loadPackage(path: string): NativeTf {
 }
 
 /** The npm package, when its library is there and loads. */
-function loadPrebuilt(): NativeTf {
+function loadPrebuilt(name: string): NativeTf | null {
   try {
-    return loadPackage(GPU_PACKAGE);
+    return loadPackage(name);
   } catch {
-    throw new Error(`${GPU_PACKAGE} is not installed or does not load`);
+    return null;
   }
 }
 
 const usesGpu = (tf: Tf): boolean => (tf.backend() as NativeBackend).isUsingGpuDevice === true;
 
 const describe = (tf: NativeTf, origin: string): string =>
-  `TensorFlow through tfjs-node ${tf.version?.['tfjs-core'] ?? ''}, ${origin}`;
+  `TensorFlow through tfjs-node ${tf.version?.['tfjs-core'] ?? ''}, ${origin}, on the ${usesGpu(tf) ? 'GPU' : 'CPU'}`;
 
 /** Only with a GPU device: tfjs-node-gpu without one would silently compute on the CPU. */
 // eslint-disable-next-line @typescript-eslint/require-await -- one shape for all loaders
 export async function loadTensorflowGpu(): Promise<LoadedTf> {
-  const tf = loadPrebuilt();
+  const tf = loadPrebuilt(GPU_PACKAGE);
+  if (!tf) throw new Error(`${GPU_PACKAGE} is not installed or does not load`);
   if (!usesGpu(tf)) throw new Error('TensorFlow found no GPU device');
-  return { tf, description: describe(tf, 'on the GPU') };
+  return { tf, description: describe(tf, 'prebuilt') };
 }
 
 async function nativePackage(options: BackendOptions): Promise<string> {
@@ -48,16 +51,12 @@ async function nativePackage(options: BackendOptions): Promise<string> {
   return (await buildNative({ cacheDir, ...(onProgress && { onProgress }) })).packageDir;
 }
 
+/** A prebuilt library that loads, else our build: two TensorFlows in one process would clash. */
 export async function loadTensorflow(options: BackendOptions): Promise<LoadedTf> {
-  // A current TensorFlow is faster than the prebuilt one of 2022, so our own build comes first if it is there.
-  if ((await findNative(options.cacheDir)) === null) {
-    try {
-      const tf = loadPrebuilt();
-      return { tf, description: describe(tf, 'prebuilt, on the CPU') };
-    } catch {
-      // No prebuilt library: build one below.
-    }
+  for (const name of PREBUILT_PACKAGES) {
+    const tf = loadPrebuilt(name);
+    if (tf) return { tf, description: describe(tf, 'prebuilt') };
   }
   const tf = loadPackage(await nativePackage(options));
-  return { tf, description: describe(tf, 'built here, on the CPU') };
+  return { tf, description: describe(tf, 'built here') };
 }

@@ -25,6 +25,8 @@ export async function loadWasm(): Promise<LoadedTf> {
   const tf = await import('@tensorflow/tfjs-core');
   const wasm = (await import('@tensorflow/tfjs-backend-wasm')) as WasmModule;
   const entry = createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm');
+  // Its threads are browser workers with blob addresses, which Node cannot start.
+  tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
   wasm.setWasmPaths(join(dirname(entry), '/'));
   await activate(tf, 'wasm');
   return { tf, description: 'WebAssembly with SIMD; about 20x slower than tensorflow' };

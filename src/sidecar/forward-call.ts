@@ -1,0 +1,51 @@
+// Step 3 of a request: tokens and plan to the runner. A plan that the runner refuses (something changed since it
+// was made) costs the reuse, not the answer.
+import { KvShareError } from '../errors.ts';
+import type { GenerateEvent, GenerateRequest } from '../protocol/index.ts';
+import type { PlanDecision } from '../reuse/index.ts';
+import type { SidecarContext } from './context.ts';
+import type { Call } from './read-call.ts';
+
+function generateRequest(
+  context: SidecarContext,
+  { id, asked, identity, cache, prompt }: Call,
+  decision: PlanDecision,
+): GenerateRequest {
+  const room = context.link.info.model.contextLength - prompt.tokens.length;
+  return {
+    requestId: id,
+    scope: identity.scope,
+    owner: identity.owner,
+    tokens: Array.from(prompt.tokens),
+    plan: decision.plan,
+    store: cache.store && !identity.anonymous,
+    sampling: {
+      temperature: asked.temperature,
+      topP: asked.topP,
+      seed: asked.seed ?? context.newSeed(),
+      maxTokens: Math.min(asked.maxTokens, room),
+      stopTokens: context.tokenizer.stopTokens,
+    },
+  };
+}
+
+export async function* forwardCall(
+  context: SidecarContext,
+  call: Call,
+  decision: PlanDecision,
+  signal: AbortSignal,
+): AsyncGenerator<GenerateEvent> {
+  const request = generateRequest(context, call, decision);
+  try {
+    yield* context.runner.generate(request, signal);
+  } catch (error) {
+    const refused = error instanceof KvShareError && error.code.startsWith('plan_');
+    if (!refused || request.plan === null) throw error;
+    context.metrics.failOpen.inc({ stage: 'runner' });
+    context.log.warn(
+      { code: error.code, requestId: request.requestId },
+      'plan refused, going cold',
+    );
+    yield* context.runner.generate({ ...request, plan: null }, signal);
+  }
+}
