@@ -35,6 +35,8 @@ export const errorStatus = {
   config_invalid: 500,
   native_build_failed: 500,
   port_in_use: 500,
+  /** A process that we started gave up; it has said why on stderr. */
+  child_failed: 500,
 } as const;
 
 export type ErrorCode = keyof typeof errorStatus;

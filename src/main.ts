@@ -55,8 +55,10 @@ async function main([name = 'help', ...argv]: readonly string[]): Promise<void> 
 main(process.argv.slice(2)).then(
   () => process.exit(),
   (error: unknown) => {
-    const line =
-      error instanceof KvShareError ? `${error.code}: ${error.message}` : (error as Error).stack;
+    const known = error instanceof KvShareError;
+    // One line is enough: the child has printed it.
+    if (known && error.code === 'child_failed') process.exit(1);
+    const line = known ? `${error.code}: ${error.message}` : (error as Error).stack;
     process.stderr.write(`kvshare: ${line ?? 'failed'}\n`);
     process.exit(1);
   },

@@ -44,6 +44,7 @@ export const planReasons = [
   'below-break-even',
   'planner-error',
   'runner-degraded',
+  'plan-version',
 ] as const;
 export type PlanReason = (typeof planReasons)[number];
 

@@ -6,4 +6,6 @@ export const patientCards: readonly string[] = [
   'Patient card: Mr Dunmore, born 1939, 58 kg, no allergies known, hears badly on the left, sleeps little.',
   'Patient card: Ms Ekberg, born 1972, 66 kg, allergic to iodine, short of breath at night, two pillows.',
   'Patient card: Mr Farrow, born 1957, 91 kg, no allergies known, new wound on the right heel, eats half.',
+  'Patient card: Ms Greenlaw, born 1944, 54 kg, allergic to plasters, ankle swollen since Friday, likes the window open at night.',
+  'Patient card: Mr Hallam, born 1963, 77 kg, no allergies known, dizzy after meals, reads the paper to his neighbour.',
 ];

@@ -54,7 +54,7 @@ export async function startChild(
     child.once('error', reject);
     child.once('exit', (code) => {
       const reason = `kvshare ${args[0] ?? ''} stopped at start with exit code ${code ?? 'none'}.`;
-      reject(new KvShareError('runner_unavailable', reason));
+      reject(new KvShareError('child_failed', reason));
     });
   });
   return { process: child, port, exited };

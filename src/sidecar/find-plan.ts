@@ -1,5 +1,5 @@
 // Step 2 of a request: donors → plan. Never throws: whatever fails here costs the reuse, not the answer.
-import type { RunnerInfo } from '../protocol/index.ts';
+import { PLAN_VERSION, type RunnerInfo } from '../protocol/index.ts';
 import { planReuse, type PlanDecision, type PlanReason } from '../reuse/index.ts';
 import type { EncodedPrompt } from '../tokenizer/index.ts';
 import type { PlanFinder, SidecarContext } from './context.ts';
@@ -48,6 +48,11 @@ function findPlan(
 export function planCall(context: SidecarContext, { cache, prompt, identity }: Call): PlanDecision {
   if (!cache.lookup || identity.anonymous) {
     return coldDecision(prompt.tokens.length, cache.lookup ? 'no-donor' : 'bypass');
+  }
+  const { protocolVersions } = context.link.info;
+  if (!protocolVersions.includes(PLAN_VERSION)) {
+    // A runner of another protocol version still answers; it only gets no plans.
+    return coldDecision(prompt.tokens.length, 'plan-version');
   }
   const start = context.now();
   const decision = findPlan(context.finder, prompt, identity, context.link.info);

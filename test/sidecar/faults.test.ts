@@ -122,6 +122,22 @@ describe('faults on the way to the runner', () => {
     expect(await metrics()).toMatch(/kvshare_fail_open_total\{stage="plan"\} [1-9]/);
   });
 
+  it('makes no plans for a runner of another protocol version', async () => {
+    await serve();
+    const info = await runner.info();
+    runner.info = () => Promise.resolve({ ...info, protocolVersions: [7] });
+    runner.script = storing('gen-a.0');
+    runner.crash();
+    runner.up = true;
+    await until(async () => (await complete(long)).status === 200);
+    const { body } = await complete(long);
+    expect(body.usage.prompt_tokens_details.kvshare).toMatchObject({
+      outcome: 'cold',
+      reason: 'plan-version',
+    });
+    expect(runner.requests.at(-1)!.plan).toBeNull();
+  });
+
   it('says so when the runner used less than planned', async () => {
     await serve();
     runner.script = async function* (request) {
