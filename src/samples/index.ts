@@ -1,5 +1,4 @@
 // Texts that the demo and `bench ttft` send: fictional, written for this project. Knows no protocol.
-export { lessonQuestions, lessons } from './lessons.ts';
 export { patientCards } from './patient-cards.ts';
 export { questions } from './questions.ts';
 export { doseGuideline, wardGuidelines } from './ward-guidelines.ts';
