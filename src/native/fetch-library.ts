@@ -1,8 +1,8 @@
 // TensorFlow's C library and headers, out of its Python wheel: downloaded by pip, compared with the pinned
 // digest, streamed to disk; the wheel is deleted again.
-import { mkdir, readdir, rm, symlink } from 'node:fs/promises';
+import { rm, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { runTool, sha256File, type OnProgress } from '../provisioning/index.ts';
+import { pipDownload, runTool, sha256File, type OnProgress } from '../provisioning/index.ts';
 import { recipe, type Wheel } from './recipe.ts';
 
 export interface FetchOptions {
@@ -30,27 +30,16 @@ with zipfile.ZipFile(wheel) as archive:
 
 async function downloadWheel(work: string, wheel: Wheel, options: FetchOptions): Promise<string> {
   const { onProgress = () => undefined, signal } = options;
-  const folder = join(work, 'wheel');
-  const partial = join(folder, 'partial');
-  await mkdir(partial, { recursive: true });
-  const phase = `downloading TensorFlow ${recipe.tensorflow}`;
-  onProgress({ phase, bytes: 0, totalBytes: wheel.bytes });
-  // pip writes to TMPDIR first: only there does the file grow, and a small /tmp need not hold it.
-  const python = [`TMPDIR=${partial}`, 'python3', '-m', 'pip', 'download', '--quiet'];
-  const only = ['--no-cache-dir', '--no-deps', '--only-binary=:all:'];
   const target = ['--python-version', recipe.pythonVersion, '--platform', wheel.platform];
-  await runTool({
-    command: 'env',
-    args: [...python, ...only, ...target, '-d', folder, `${wheel.project}==${recipe.tensorflow}`],
+  const path = await pipDownload({
+    folder: join(work, 'wheel'),
+    requirement: `${wheel.project}==${recipe.tensorflow}`,
+    extraArgs: ['--only-binary=:all:', ...target],
+    phase: `downloading TensorFlow ${recipe.tensorflow}`,
+    totalBytes: wheel.bytes,
+    onProgress,
     signal,
-    watch: {
-      folder,
-      onBytes: (bytes) => onProgress({ phase, bytes, totalBytes: wheel.bytes }),
-    },
   });
-  const name = (await readdir(folder)).find((entry) => entry.endsWith('.whl'));
-  if (name === undefined) throw new Error('pip left no wheel');
-  const path = join(folder, name);
   if ((await sha256File(path)) !== wheel.sha256) {
     throw new Error('the TensorFlow wheel is not the pinned one (sha256 differs)');
   }

@@ -31,9 +31,15 @@ export function announceReady(port: number): void {
   process.send?.({ type: 'ready', port } satisfies ReadyMessage);
 }
 
-/** Exits when the parent that started us is gone. */
+/**
+ * Exits when the parent that started us is gone. Ctrl-C reaches the whole process group at once; a child leaves
+ * it to its parent, which ends it in order, so that it is not taken for a crash.
+ */
 export function exitWithParent(stop: () => Promise<void>): void {
   if (!process.send) return;
+  // It died while we were starting.
+  if (!process.connected) void stop().finally(() => process.exit(0));
+  process.on('SIGINT', () => undefined);
   process.once('disconnect', () => void stop().finally(() => process.exit(0)));
 }
 

@@ -40,6 +40,7 @@ export async function superviseRunner(options: {
         () => null,
       );
       if (next) child = next;
+      if (next && stopped()) await stopChild(next);
     }
   };
   const watching = watch();
