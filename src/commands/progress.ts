@@ -1,4 +1,4 @@
-// Progress on stderr: one line that rewrites itself on a terminal, a line per phase in a log.
+// Progress on stderr: one line that rewrites itself on a terminal; in a log a line per phase and per quarter.
 const MIB = 2 ** 20;
 const EVERY_MS = 200;
 
@@ -20,18 +20,22 @@ export function progressPrinter(out: NodeJS.WriteStream): {
   end: () => void;
 } {
   let lastPhase = '';
+  let lastQuarter = 0;
   let lastAt = -Infinity;
   let open = false;
   return {
     step: (step) => {
       const now = performance.now();
       const changed = step.phase !== lastPhase;
-      if (!changed && (!out.isTTY || now - lastAt < EVERY_MS)) return;
+      const quarter = Math.floor((4 * (step.bytes ?? 0)) / (step.totalBytes ?? Infinity));
+      const due = out.isTTY ? now - lastAt >= EVERY_MS : quarter > lastQuarter;
+      if (!changed && !due) return;
       const line = `${step.phase}${size(step)}`;
       if (out.isTTY) out.write(`${changed && open ? '\n' : '\r'}\u001b[K${line}`);
       else out.write(`${line}\n`);
       open = out.isTTY;
       lastPhase = step.phase;
+      lastQuarter = quarter;
       lastAt = now;
     },
     end: () => {
