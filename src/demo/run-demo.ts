@@ -4,20 +4,11 @@ import { KvShareError } from '../errors.ts';
 import { serveTenants, timedRequest, type Served, type TimedAnswer } from '../harness/index.ts';
 import { demoRequests, demoTenants, type DemoRequest } from './demo-requests.ts';
 
-export interface DemoRow {
+export interface DemoRow extends Omit<TimedAnswer, 'timings'> {
   readonly name: string;
   readonly tenant: string;
   readonly user: string;
-  readonly promptTokens: number;
-  readonly outcome: string;
-  readonly reason: string;
-  readonly exactTokens: number;
-  readonly importedTokens: number;
-  readonly recomputedTokens: number;
-  readonly chargedRecompute: number;
-  readonly ttftMs: number;
   readonly coldTtftMs: number;
-  readonly text: string;
 }
 
 export interface DemoReport {
@@ -50,21 +41,17 @@ async function play(served: Served, request: DemoRequest): Promise<DemoRow> {
     maxTokens: 1,
     cacheControl: 'bypass, no-store',
   });
-  const answer: TimedAnswer = await timedRequest({ ...base, messages, maxTokens: MAX_TOKENS });
+  const { timings: _, ...answer } = await timedRequest({
+    ...base,
+    messages,
+    maxTokens: MAX_TOKENS,
+  });
   return {
     name: request.name,
     tenant: request.tenant,
     user: request.user,
-    promptTokens: answer.promptTokens,
-    outcome: answer.outcome,
-    reason: answer.reason,
-    exactTokens: answer.exactTokens,
-    importedTokens: answer.importedTokens,
-    recomputedTokens: answer.recomputedTokens,
-    chargedRecompute: answer.chargedRecompute,
-    ttftMs: answer.ttftMs,
+    ...answer,
     coldTtftMs: cold.ttftMs,
-    text: answer.text,
   };
 }
 

@@ -65,6 +65,8 @@ export interface Receipt {
   /** Layer-tokens with fresh Q, K, V / (layers x prompt tokens). */
   readonly chargedRecompute: number;
   readonly degraded: DegradedReason | null;
+  /** Segments that the plan named and that are gone; whoever planned with them should forget them. */
+  readonly missingSegments: readonly string[];
   readonly timings: ReceiptTimings;
 }
 

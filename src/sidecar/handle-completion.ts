@@ -43,7 +43,10 @@ export async function handleCompletion(
       head: headOf(context, call),
       promptTokens: call.prompt.tokens.length,
       includeUsage: call.asked.includeUsage,
-      provenance: (receipt) => provenanceOf(decision, receipt, context.finder.options.policy),
+      provenance: (receipt) => {
+        context.link.forget(receipt.missingSegments);
+        return provenanceOf(decision, receipt, context.finder.options.policy);
+      },
       onFirstText: () => (ttftMs = context.now() - startedAt),
       signal,
     };

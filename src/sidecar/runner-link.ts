@@ -44,6 +44,11 @@ export class RunnerLink {
     return this.#info !== null;
   }
 
+  /** The runner says that these are gone; an eviction may have overtaken the news that they were stored. */
+  forget(segments: readonly string[]): void {
+    for (const segment of segments) this.#index.remove(segment);
+  }
+
   remember(context: StoredContext): void {
     this.#index.add({ ...context, tokens: Int32Array.from(context.tokens) });
   }
@@ -79,7 +84,7 @@ export class RunnerLink {
     try {
       for await (const event of this.#runner.watch(signal)) {
         if (event.type === 'hello') await this.#greet(event.generation, event.contexts);
-        else for (const segment of event.segments) this.#index.remove(segment);
+        else this.forget(event.segments);
       }
     } catch (error) {
       this.#log.debug({ code: (error as { code?: unknown }).code }, 'no connection to the runner');

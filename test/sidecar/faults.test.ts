@@ -140,13 +140,19 @@ describe('faults on the way to the runner', () => {
 
   it('says so when the runner used less than planned', async () => {
     await serve();
+    runner.script = storing('gen-a.0');
+    await complete(long);
     runner.script = async function* (request) {
-      yield { type: 'receipt', receipt: receiptOf(request, { degraded: 'segment-evicted' }) };
+      const change = { degraded: 'segment-evicted', missingSegments: ['gen-a.0'] } as const;
+      yield { type: 'receipt', receipt: receiptOf(request, change) };
       yield { type: 'end', reason: 'stop' };
     };
-    expect((await complete()).body.usage.prompt_tokens_details.kvshare.reason).toBe(
-      'runner-degraded',
-    );
+    const { body } = await complete(long);
+    expect(body.usage.prompt_tokens_details.kvshare.reason).toBe('runner-degraded');
+    // The donor that is gone is not planned with again.
+    expect(runner.requests.at(-1)!.plan).not.toBeNull();
+    await complete(long);
+    expect(runner.requests.at(-1)!.plan).toBeNull();
   });
 });
 

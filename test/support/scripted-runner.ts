@@ -19,6 +19,7 @@ export const receiptOf = (request: GenerateRequest, change: Partial<Receipt> = {
   recomputedTokens: request.tokens.length,
   chargedRecompute: 1,
   degraded: null,
+  missingSegments: [],
   timings: { queueMs: 0, importMs: 0, prefillMs: 1, overheadMs: 0 },
   ...change,
 });

@@ -34,6 +34,7 @@ export class Sequence {
   stored: StoredContext | null = null;
   counts = { exact: 0, imported: 0, recomputed: 0 };
   degraded: DegradedReason | null = null;
+  readonly missingSegments: string[] = [];
   timings = { queueMs: 0, importMs: 0, prefillMs: 0, overheadMs: 0 };
 
   constructor(request: GenerateRequest, signal: AbortSignal) {
@@ -74,6 +75,7 @@ export class Sequence {
         recomputedTokens: this.counts.recomputed,
         chargedRecompute: this.counts.recomputed / tokens.length,
         degraded: this.degraded,
+        missingSegments: this.missingSegments,
         timings: { ...this.timings },
       },
     });

@@ -27,6 +27,7 @@ function resolveSources(sequence: Sequence, store: KvStore): ImportSource[] {
       else sequence.counts.imported += entry.length;
       continue;
     }
+    sequence.missingSegments.push(entry.segment);
     missing.push({ start: entry.targetStart, end: entry.targetStart + entry.length });
     sequence.degraded = store.isOtherGeneration(entry.segment)
       ? 'stale-generation'

@@ -229,6 +229,7 @@ describe('engine bookkeeping', () => {
       importedTokens: 0,
       recomputedTokens: 30,
       degraded: 'segment-evicted',
+      missingSegments: [segments[0]],
     });
   });
 
