@@ -49,6 +49,7 @@ export async function handleCompletion(
       },
       onFirstText: () => (ttftMs = context.now() - startedAt),
       signal,
+      explain: (error) => ending.explain(error),
     };
     const provenance = await (call.asked.stream ? sendStream : sendWhole)(answer, job);
     context.record(kind, provenance, ttftMs);

@@ -23,6 +23,8 @@ export interface AnswerJob {
   readonly onFirstText: () => void;
   /** Aborted when the client is gone or the deadline is over. */
   readonly signal: AbortSignal;
+  /** What the client should be told about an error: a deadline looks like a broken runner from here. */
+  readonly explain: (error: unknown) => unknown;
 }
 
 const KEEP_ALIVE_MS = 15_000;
@@ -84,7 +86,7 @@ export async function sendStream(
   } catch (error) {
     if (!response.headersSent) throw error;
     // A stream that has begun cannot change its status; it ends with an error and without [DONE].
-    if (!response.destroyed) response.end(frame(toErrorBody(error)));
+    if (!response.destroyed) response.end(frame(toErrorBody(job.explain(error))));
     throw error;
   } finally {
     clearInterval(keepAlive);

@@ -189,7 +189,7 @@ describe('limits', () => {
       body: JSON.stringify(chat('Hi', { stream: true })),
     });
     const text = await response.text();
-    expect(text).toContain('"error"');
+    expect(text).toContain('"code":"request_timeout"');
     expect(text).not.toContain('[DONE]');
   });
 
