@@ -3,15 +3,13 @@ import type { HitRateReport, TraceReport } from './hit-rate.ts';
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`.padStart(8);
 
-function ratioToExact(trace: TraceReport, policy: string): string {
-  const exact = trace.policies['exact']?.hitRate;
-  const rate = trace.policies[policy]?.hitRate;
-  return exact && rate !== undefined ? `${(rate / exact).toFixed(2)}x`.padStart(7) : '      -';
-}
+/** There is nothing to compare with when the exact policy was not replayed, or found nothing. */
+const ratio = (rate: number, exact: number | undefined): string =>
+  (exact ? `${(rate / exact).toFixed(2)}x` : '-').padStart(9);
 
 function overall(traces: readonly TraceReport[], policy: string): number {
   const tokens = traces.reduce((sum, t) => sum + t.promptTokens, 0);
-  const fresh = traces.reduce((sum, t) => sum + (t.policies[policy]?.recomputedTokens ?? 0), 0);
+  const fresh = traces.reduce((sum, t) => sum + t.policies[policy]!.recomputedTokens, 0);
   return (tokens - fresh) / tokens;
 }
 
@@ -28,7 +26,7 @@ export function formatHitRate(report: HitRateReport): string {
           trace.trace.padEnd(14),
           policy.padEnd(14),
           percent(hitRate),
-          ratioToExact(trace, policy).padStart(9),
+          ratio(hitRate, trace.policies['exact']?.hitRate),
           `${trace.lookupMs.p99.toFixed(2)} ms`.padStart(12),
           `${trace.unequalTokenImports}`.padStart(8),
           `${trace.crossTenantImports}`.padStart(13),
@@ -38,12 +36,10 @@ export function formatHitRate(report: HitRateReport): string {
   }
   const policies = Object.keys(traces[0]?.policies ?? {});
   if (traces.length > 1) {
-    const exact = overall(traces, 'exact');
+    const exact = policies.includes('exact') ? overall(traces, 'exact') : undefined;
     for (const policy of policies) {
       const rate = overall(traces, policy);
-      lines.push(
-        `all together   ${policy.padEnd(14)} ${percent(rate)} ${`${(rate / exact).toFixed(2)}x`.padStart(9)}`,
-      );
+      lines.push(`all together   ${policy.padEnd(14)} ${percent(rate)} ${ratio(rate, exact)}`);
     }
   }
   return lines.join('\n');

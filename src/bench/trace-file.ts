@@ -18,16 +18,22 @@ function isMessage(value: unknown): value is ChatMessage {
   return typeof message?.role === 'string' && typeof message.content === 'string';
 }
 
-function parseLine(line: string, where: string): TraceRequest {
-  let value: Partial<TraceRequest> | null;
+const isTexts = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every((text) => typeof text === 'string');
+
+function parseJson(line: string, where: string): Partial<TraceRequest> {
   try {
-    value = JSON.parse(line) as Partial<TraceRequest> | null;
+    // What is no object has none of the fields.
+    return (JSON.parse(line) ?? {}) as Partial<TraceRequest>;
   } catch {
     throw new KvShareError('config_invalid', `${where} is not JSON.`);
   }
-  const texts = [value?.id, value?.tenant, value?.user];
-  const messages = value?.messages;
-  if (!texts.every((text) => typeof text === 'string') || !Array.isArray(messages)) {
+}
+
+function parseLine(line: string, where: string): TraceRequest {
+  const { id, tenant, user, messages, ...rest } = parseJson(line, where);
+  const { t_ms = 0, relation = 'unknown', donors = [] } = rest;
+  if (!isTexts([id, tenant, user]) || !Array.isArray(messages)) {
     throw new KvShareError('config_invalid', `${where} lacks id, tenant, user or messages.`);
   }
   if (messages.length === 0 || !messages.every(isMessage)) {
@@ -36,15 +42,10 @@ function parseLine(line: string, where: string): TraceRequest {
       `${where} has messages that are not role and content.`,
     );
   }
-  return {
-    id: value!.id!,
-    t_ms: typeof value!.t_ms === 'number' ? value!.t_ms : 0,
-    tenant: value!.tenant!,
-    user: value!.user!,
-    relation: value!.relation ?? 'unknown',
-    donors: value!.donors ?? [],
-    messages,
-  };
+  if (typeof t_ms !== 'number' || !isTexts([relation]) || !isTexts(donors)) {
+    throw new KvShareError('config_invalid', `${where} has a wrong t_ms, relation or donors.`);
+  }
+  return { id: id!, t_ms, tenant: tenant!, user: user!, relation, donors, messages };
 }
 
 export async function readTrace(path: string): Promise<TraceRequest[]> {
@@ -55,7 +56,11 @@ export async function readTrace(path: string): Promise<TraceRequest[]> {
     throw new KvShareError('config_invalid', `The trace ${path} cannot be read.`);
   }
   const lines = text.split('\n').map((line, i) => [line.trim(), i + 1] as const);
-  return lines
+  const requests = lines
     .filter(([line]) => line !== '')
     .map(([line, number]) => parseLine(line, `${path}:${number}`));
+  if (requests.length === 0) {
+    throw new KvShareError('config_invalid', `The trace ${path} has no requests.`);
+  }
+  return requests;
 }

@@ -27,6 +27,9 @@ export interface Candidates {
   readonly exactPrefix: PrefixMatch | null;
   /** An earlier prompt of the same owner that this one extends (approximate KV allowed). */
   readonly continuation: PrefixMatch | null;
-  /** Maximal equal runs of at least minRun tokens beyond the exact prefix. */
+  /**
+   * Maximal equal runs with at least minRun tokens beyond the exact prefix; newest donor first, then by
+   * target position, so that the first of several equally good runs is the most recent.
+   */
   readonly runs: readonly EqualRun[];
 }

@@ -89,10 +89,12 @@ export class DonorIndex {
   candidates({ scope, owner, target }: DonorQuery, minRun: number): Candidates {
     const index = this.#scopes.get(scope);
     if (!index) return { exactPrefix: null, continuation: null, runs: [] };
+    const exactPrefix = index.prefixes.longest(target);
+    const from = exactPrefix?.length ?? 0;
     return {
-      exactPrefix: index.prefixes.longest(target),
+      exactPrefix,
       continuation: index.continuation(owner, target),
-      runs: index.runs.find(target, minRun),
+      runs: index.runs.find({ target, minRun, from, used: exactPrefix?.donor ?? null }),
     };
   }
 

@@ -1,20 +1,29 @@
 // Equal token runs at any position: donors are hashed block by block, the target at every position, so a
 // run of at least 2 * BLOCK - 1 tokens always contains a hashed block of the donor (KVShare v2: rolling
-// hash over runs of variable length). Time is linear in the target: a bucket is looked through only as
-// far as its newest few entries, since older copies of a popular passage add nothing.
+// hash over runs of variable length). Time is linear in the target: of a popular passage only the newest
+// copies are compared, and those of donors that serve this target already, since a plan from one donor
+// can tell an edit from a move.
 import type { Donor, EqualRun } from '../kv/index.ts';
+import { RunSearch, type Anchor } from './run-search.ts';
 import { BLOCK, blockKey } from './token-hash.ts';
 
-interface Anchor {
-  readonly donor: Donor;
-  readonly position: number;
+export interface RunQuery {
+  readonly target: Int32Array;
+  /** >= 2 * BLOCK - 1. */
+  readonly minRun: number;
+  /** Only tokens from here on count: the exact prefix has served what is before. */
+  readonly from: number;
+  /** A donor that serves this target already. */
+  readonly used: Donor | null;
 }
 
-/** Newest entries of a bucket that are compared. */
+/** Newest entries of a bucket that are compared, and as many of each used donor. */
 const SCAN = 8;
 
 export class RunIndex {
   readonly #buckets = new Map<number, Anchor[]>();
+  readonly #serials = new Map<Donor, number>();
+  #nextSerial = 0;
   #entries = 0;
 
   get entries(): number {
@@ -22,73 +31,70 @@ export class RunIndex {
   }
 
   add(donor: Donor): void {
-    for (let position = 0; position + BLOCK <= donor.exactTokens; position += BLOCK) {
+    const serial = this.#nextSerial++;
+    this.#serials.set(donor, serial);
+    // Backwards: of a text that repeats itself the early copies are compared first, which reach furthest.
+    const blocks = Math.floor(donor.exactTokens / BLOCK);
+    for (let position = (blocks - 1) * BLOCK; position >= 0; position -= BLOCK) {
       const key = blockKey(donor.tokens, position);
       const bucket = this.#buckets.get(key);
-      if (bucket) bucket.push({ donor, position });
-      else this.#buckets.set(key, [{ donor, position }]);
+      if (bucket) bucket.push({ donor, serial, position });
+      else this.#buckets.set(key, [{ donor, serial, position }]);
       this.#entries++;
     }
   }
 
   remove(donor: Donor): void {
+    const serial = this.#serials.get(donor);
+    if (serial === undefined) return;
+    this.#serials.delete(donor);
     for (let position = 0; position + BLOCK <= donor.exactTokens; position += BLOCK) {
       const key = blockKey(donor.tokens, position);
-      const bucket = this.#buckets.get(key) ?? [];
-      const left = bucket.filter((anchor) => anchor.donor !== donor);
-      this.#entries -= bucket.length - left.length;
-      if (left.length > 0) this.#buckets.set(key, left);
-      else this.#buckets.delete(key);
+      const bucket = this.#buckets.get(key);
+      if (!bucket) continue;
+      const start = firstOf(bucket, serial);
+      const end = firstOf(bucket, serial + 1);
+      bucket.splice(start, end - start);
+      this.#entries -= end - start;
+      if (bucket.length === 0) this.#buckets.delete(key);
     }
   }
 
-  /** Maximal equal runs of at least `minRun` (>= 2 * BLOCK - 1) tokens, in order of target position. */
-  find(target: Int32Array, minRun: number): EqualRun[] {
-    const runs: EqualRun[] = [];
-    // Where the last run on a diagonal (donor, donorStart - targetStart) ends: one run is found once.
-    const done = new Map<Donor, Map<number, number>>();
-    for (let at = 0; at + BLOCK <= target.length; at++) {
+  /** Maximal equal runs with at least `minRun` tokens from `from` on; newest donor first, then by position. */
+  find({ target, minRun, from, used }: RunQuery): EqualRun[] {
+    const search = new RunSearch(target, from, minRun);
+    const serial = used ? this.#serials.get(used) : undefined;
+    if (serial !== undefined) search.use(serial);
+    for (let at = from; at + BLOCK <= target.length; at++) {
       const bucket = this.#buckets.get(blockKey(target, at));
-      if (!bucket) continue;
-      const oldest = Math.max(0, bucket.length - SCAN);
-      for (let i = bucket.length - 1; i >= oldest; i--) {
-        const { donor, position } = bucket[i]!;
-        const diagonals = done.get(donor) ?? new Map<number, number>();
-        done.set(donor, diagonals);
-        if ((diagonals.get(position - at) ?? 0) > at) continue;
-        const run = extend(donor, target, position, at);
-        diagonals.set(position - at, run.targetStart + run.length);
-        if (run.length >= minRun) runs.push(run);
-      }
+      if (bucket) scan(bucket, at, search);
     }
-    return runs.sort((a, b) => a.targetStart - b.targetStart);
+    return search.runs();
   }
 }
 
-/** The maximal run through donor.tokens[position] and target[at]; length 0 when the hash lied. */
-function extend(donor: Donor, target: Int32Array, position: number, at: number): EqualRun {
-  const { tokens, exactTokens } = donor;
-  let right = 0;
-  while (
-    position + right < exactTokens &&
-    at + right < target.length &&
-    tokens[position + right] === target[at + right]
-  ) {
-    right++;
+/** The newest anchors of a bucket, then older ones of donors that serve the target already. */
+function scan(bucket: readonly Anchor[], at: number, search: RunSearch): void {
+  const newest = Math.max(0, bucket.length - SCAN);
+  for (let i = bucket.length - 1; i >= newest; i--) search.visit(bucket[i]!, at);
+  if (newest === 0) return;
+  for (const serial of search.used) {
+    const end = Math.min(newest, firstOf(bucket, serial + 1));
+    const start = Math.max(0, end - SCAN);
+    for (let i = end - 1; i >= start && bucket[i]!.serial === serial; i--) {
+      search.visit(bucket[i]!, at);
+    }
   }
-  let left = 0;
-  while (
-    right > 0 &&
-    position - left > 0 &&
-    at - left > 0 &&
-    tokens[position - left - 1] === target[at - left - 1]
-  ) {
-    left++;
+}
+
+/** Where entries with at least this serial begin. */
+function firstOf(bucket: readonly Anchor[], serial: number): number {
+  let low = 0;
+  let high = bucket.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (bucket[middle]!.serial < serial) low = middle + 1;
+    else high = middle;
   }
-  return {
-    donor,
-    donorStart: position - left,
-    targetStart: at - left,
-    length: left + right,
-  };
+  return low;
 }

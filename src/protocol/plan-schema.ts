@@ -1,6 +1,6 @@
 // The JSON Schema of a reuse plan, version 1: published at GET /kvshare/plan.schema.json. It says what a
 // plan looks like; check-plan.ts says what it must mean.
-import { policyNames, recomputeReasons } from './reuse-plan.ts';
+import { PLAN_VERSION, policyNames, recomputeReasons } from './reuse-plan.ts';
 
 const position = { type: 'integer', minimum: 0, maximum: 2 ** 31 - 1 } as const;
 const text = (pattern: string) => ({ type: 'string', pattern }) as const;
@@ -16,7 +16,7 @@ export const planSchema = {
   $schema: 'http://json-schema.org/draft-07/schema#',
   title: 'KVShare reuse plan, protocol version 1',
   ...object({
-    version: { type: 'integer' },
+    version: { const: PLAN_VERSION },
     planId: text('^[A-Za-z0-9._-]{1,64}$'),
     fingerprint: text('^[A-Za-z0-9._-]{1,64}$'),
     numTokens: { ...position, minimum: 1 },

@@ -40,7 +40,6 @@ export function assemble(input: PlanInput, draft: Draft, reason: PlanReason): Pl
   const importedTokens = tokensOf(draft.pieces) - exactTokens;
   const recomputedTokens = draft.fresh.count(0, input.target.length);
   const cold = draft.pieces.length === 0;
-  const kept = input.target.length - recomputedTokens;
   return {
     plan: cold ? null : planOf(input, draft),
     outcome: cold ? 'cold' : importedTokens > 0 ? 'reused' : 'exact',
@@ -48,7 +47,7 @@ export function assemble(input: PlanInput, draft: Draft, reason: PlanReason): Pl
     exactTokens,
     importedTokens,
     recomputedTokens,
-    predictedMs: predictMs(input.speeds, recomputedTokens, kept),
+    predictedMs: predictMs(input.speeds, recomputedTokens, exactTokens + importedTokens),
     coldMs: predictMs(input.speeds, input.target.length, 0),
   };
 }

@@ -21,18 +21,23 @@ function hasBlockEnd(tokens: Int32Array, start: number, end: number, classes: To
   return false;
 }
 
-/** An edit keeps the donor on both sides, in order, and no block ends inside what changed. */
-function isEditInBlock(before: Piece | null, piece: Piece, { target, classes }: ChangeContext) {
-  if (before?.donor !== piece.donor) return false;
+/**
+ * No block ends inside what changed, on either side. What stood in the place of the gap is known only when
+ * both neighbours come from one donor, in order; otherwise new tokens in front of a run that goes on in the
+ * middle of its block count as an edit too.
+ */
+function isEditInBlock(before: Piece | null, piece: Piece, context: ChangeContext): boolean {
+  if (!before) return false;
+  const { target, classes } = context;
   const gap = [targetEnd(before), piece.targetStart] as const;
+  if (hasBlockEnd(target, ...gap, classes)) return false;
+  const inserted = gap[1] > gap[0];
   const donorGap = [donorEnd(before), piece.donorStart] as const;
-  if (donorGap[1] < donorGap[0]) return false;
-  const nothingChanged = gap[0] === gap[1] && donorGap[0] === donorGap[1];
-  return (
-    !nothingChanged &&
-    !hasBlockEnd(target, ...gap, classes) &&
-    !hasBlockEnd(piece.donor.tokens, ...donorGap, classes)
-  );
+  if (before.donor !== piece.donor || donorGap[1] < donorGap[0]) {
+    return inserted && !startsBlock(piece, context);
+  }
+  const removed = donorGap[1] > donorGap[0];
+  return (inserted || removed) && !hasBlockEnd(piece.donor.tokens, ...donorGap, classes);
 }
 
 /** Fewer changed tokens than this are an edit, however short their line is. */

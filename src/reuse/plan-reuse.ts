@@ -19,13 +19,18 @@ function exactBase({ candidates, target }: PlanInput): Piece[] {
   return [{ donor: found.donor, donorStart: 0, targetStart: 0, length, exact: true }];
 }
 
-/** The same user's earlier turn, when it reaches clearly further than the exact prefix does. */
+/**
+ * The same user's earlier turn, when it reaches clearly further than the exact prefix does. Its approximate
+ * part ends where the suffix begins: the question is computed fresh whatever it stands on.
+ */
 function continuationBase(input: PlanInput, exactLength: number): Piece[] | null {
   const found = input.candidates.continuation;
-  if (!found || found.length < exactLength + input.options.minRun) return null;
+  if (!found) return null;
   const { donor } = found;
-  const length = Math.min(found.length, input.target.length - 1);
-  const exact = Math.min(length, donor.exactTokens);
+  const longest = Math.min(found.length, input.target.length - 1);
+  const exact = Math.min(longest, donor.exactTokens);
+  const length = Math.min(longest, Math.max(exact, input.suffixStart));
+  if (length < exactLength + input.options.minRun) return null;
   const piece = (start: number, end: number): Piece => ({
     donor,
     donorStart: start,
@@ -72,13 +77,19 @@ function paintFresh(
   return fresh;
 }
 
-/** Drops imports of which nothing is left. */
+/**
+ * Drops imports of which nothing is left. What was recomputed behind them stays: without them an edit in
+ * front of the next run would look like a move.
+ */
 function draftOf(input: PlanInput, base: readonly Piece[], moved: readonly Piece[]): Draft {
   const fresh = paintFresh(input, base, moved);
-  const kept = moved.filter(
-    (piece) => fresh.count(piece.targetStart, targetEnd(piece)) < piece.length,
-  );
-  return { pieces: [...base, ...kept], fresh };
+  const pieces = [...base];
+  for (const piece of moved) {
+    const [start, end] = [piece.targetStart, targetEnd(piece)];
+    if (fresh.count(start, end) < piece.length) pieces.push(piece);
+    else fresh.mark(start, end, 'changed');
+  }
+  return { pieces, fresh };
 }
 
 /** Why moved runs must not be used although they were found; null = use them. */
@@ -108,7 +119,9 @@ export function planReuse(input: PlanInput): PlanDecision {
   const base = continuationBase(input, endOf(exact)) ?? exact;
   const plain = assemble(input, draftOf(input, base, []), base.length > 0 ? 'full' : 'no-donor');
   const window = { start: endOf(base), end: Math.min(suffixStart, target.length - 1) };
-  const chosen = chooseRuns(candidates.runs, window, options.minRun);
+  const { minRun } = options;
+  const baseDonor = base.at(-1)?.donor ?? null;
+  const chosen = chooseRuns(candidates.runs, { window, minRun, baseDonor });
   if (chosen.length === 0) return plain;
   const moved = draftOf(input, base, chosen);
   if (moved.pieces.length === base.length) return { ...plain, reason: 'too-little-reuse' };

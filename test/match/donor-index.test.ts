@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { DonorIndex, anonymousScope, tenantScope } from '../../src/match/index.ts';
+import type { Donor } from '../../src/kv/index.ts';
 import { bruteForcePrefix, bruteForceRuns, donorOf } from '../support/brute-force.ts';
 
 const MIN_RUN = 32;
@@ -22,30 +23,70 @@ const prompts = () => {
     .map((parts) => parts.flat());
 };
 
+/** What candidates() promises: the latest donor with the longest prefix, and the runs beyond that prefix. */
+function expected(donors: readonly Donor[], target: readonly number[]) {
+  const tokens = Int32Array.from(target);
+  const prefix = bruteForcePrefix(donors, tokens);
+  const latest = donors.findLast((donor) => bruteForcePrefix([donor], tokens) === prefix);
+  const runs = [...bruteForceRuns(donors, tokens, MIN_RUN)].filter((run) => {
+    const [, , start, length] = run.split(':').map(Number);
+    return start! + length! - Math.max(start!, prefix) >= MIN_RUN;
+  });
+  return { prefix, donor: prefix > 0 ? latest!.segment : undefined, runs: new Set(runs) };
+}
+
+const found = (index: DonorIndex, target: readonly number[]) => {
+  const { exactPrefix, runs } = index.candidates(query(target), MIN_RUN);
+  const names = runs.map((r) => `${r.donor.segment}:${r.donorStart}:${r.targetStart}:${r.length}`);
+  expect(new Set(names).size).toBe(names.length);
+  return {
+    prefix: exactPrefix?.length ?? 0,
+    donor: exactPrefix?.donor.segment,
+    runs: new Set(names),
+  };
+};
+
+const donorsOf = (all: readonly number[][]): Donor[] =>
+  all.map((tokens, i) =>
+    donorOf(`s.${i}`, tokens, { exactTokens: Math.max(1, tokens.length - (i % 3) * 7) }),
+  );
+
 describe('DonorIndex against brute force', () => {
-  it('finds the longest exact prefix and every maximal run', () => {
+  it('finds the longest exact prefix of the latest donor and every maximal run beyond it', () => {
     let runsSeen = 0;
     fc.assert(
       fc.property(fc.array(prompts(), { minLength: 1, maxLength: 5 }), prompts(), (all, target) => {
         const index = new DonorIndex();
-        const donors = all.map((tokens, i) =>
-          donorOf(`s.${i}`, tokens, { exactTokens: Math.max(1, tokens.length - (i % 3) * 7) }),
-        );
+        const donors = donorsOf(all);
         for (const donor of donors) index.add(donor);
-        const found = index.candidates(query(target), MIN_RUN);
-        expect(found.exactPrefix?.length ?? 0).toBe(
-          bruteForcePrefix(donors, Int32Array.from(target)),
-        );
-        const runs = found.runs.map(
-          (r) => `${r.donor.segment}:${r.donorStart}:${r.targetStart}:${r.length}`,
-        );
-        expect(new Set(runs)).toEqual(bruteForceRuns(donors, Int32Array.from(target), MIN_RUN));
-        expect(new Set(runs).size).toBe(runs.length);
-        runsSeen += runs.length;
+        const result = found(index, target);
+        expect(result).toEqual(expected(donors, target));
+        runsSeen += result.runs.size;
       }),
       { numRuns: 300 },
     );
     expect(runsSeen).toBeGreaterThan(100);
+  });
+
+  it('after any removals finds what an index of the donors that are left would find', () => {
+    fc.assert(
+      fc.property(
+        fc.array(prompts(), { minLength: 2, maxLength: 6 }),
+        fc.array(fc.boolean(), { minLength: 6, maxLength: 6 }),
+        prompts(),
+        (all, gone, target) => {
+          const [index, fresh] = [new DonorIndex(), new DonorIndex()];
+          const donors = donorsOf(all);
+          for (const donor of donors) index.add(donor);
+          const left = donors.filter((_, i) => !gone[i]);
+          donors.forEach((donor, i) => gone[i] && index.remove(donor.segment));
+          for (const donor of left) fresh.add(donor);
+          expect(found(index, target)).toEqual(expected(left, target));
+          expect(index.stats()).toEqual(fresh.stats());
+        },
+      ),
+      { numRuns: 200 },
+    );
   });
 
   it('forgets a removed donor without a trace', () => {
@@ -85,8 +126,10 @@ describe('DonorIndex against brute force', () => {
     );
     expect(other).toEqual({ exactPrefix: null, continuation: null, runs: [] });
     // Positive control.
-    const own = index.candidates(query(tokens, { scope: tenantScope('a', null) }), MIN_RUN);
-    expect(own.runs).toHaveLength(1);
+    const scope = tenantScope('a', null);
+    const own = index.candidates(query([...tokens, 7], { scope, owner: 'o' }), MIN_RUN);
+    expect(own).toMatchObject({ exactPrefix: { length: 200 }, continuation: { length: 200 } });
+    expect(index.candidates(query([7, ...tokens], { scope }), MIN_RUN).runs).toHaveLength(1);
   });
 
   it('continues only the same owner’s earlier prompt, and only when it is extended', () => {
@@ -102,25 +145,71 @@ describe('DonorIndex against brute force', () => {
     expect(index.candidates(query(edited, { owner: 'o' }), MIN_RUN).continuation).toBeNull();
   });
 
-  it('stays fast and small with 1,000 donors that share one popular passage', () => {
+  it('names the latest of equal donors first', () => {
     const index = new DonorIndex();
+    const text = numbers(100, 50);
+    for (const name of ['old', 'middle', 'new']) index.add(donorOf(name, [1, 2, 3, ...text]));
+    index.add(donorOf('old', [1, 2, 3, ...text]));
+    const { runs, exactPrefix } = index.candidates(query([1, 9, ...text]), MIN_RUN);
+    expect(exactPrefix!.donor.segment).toBe('old');
+    expect(runs.map(({ donor }) => donor.segment)).toEqual(['old', 'new', 'middle']);
+  });
+
+  describe('with 1,000 donors that share one popular passage', () => {
     const popular = numbers(400, 10_000);
+    const index = new DonorIndex();
+    const own = [...numbers(200, 5_000), ...popular];
+    index.add(donorOf('own', own));
     for (let i = 0; i < 1000; i++) {
-      index.add(
-        donorOf(`s.${i}`, [
-          ...numbers(200, 20_000 + i * 400),
-          ...popular,
-          ...numbers(200, 20_200 + i * 400),
-        ]),
-      );
+      const [front, back] = [numbers(200, 20_000 + i * 400), numbers(200, 20_200 + i * 400)];
+      index.add(donorOf(`s.${i}`, [...front, ...popular, ...back]));
     }
-    const target = [1, 2, 3, ...popular, ...numbers(1600, 5)];
+
+    it('compares a bounded number of copies and keeps a bounded number of entries', () => {
+      const target = [1, 2, 3, ...popular, ...numbers(1600, 5_000_000)];
+      const { runs } = index.candidates(query(target), MIN_RUN);
+      expect(runs.length).toBeGreaterThan(0);
+      expect(runs.length).toBeLessThanOrEqual(16);
+      const { tokens, entries } = index.stats();
+      expect(entries / tokens).toBeLessThan(0.2);
+    });
+
+    it('still finds the copy of the donor that serves the front of the target', () => {
+      // An edit in the front; the passage behind it has 1,000 newer copies.
+      const target = [...own.slice(0, 150), 7, ...own.slice(151)];
+      const { exactPrefix, runs } = index.candidates(query(target), MIN_RUN);
+      expect(exactPrefix).toMatchObject({ length: 150, donor: { segment: 'own' } });
+      expect(runs).toContainEqual(
+        expect.objectContaining({ donorStart: 151, targetStart: 151, length: 449 }),
+      );
+      const elsewhere = [...own.slice(0, 150), ...numbers(40, 9_000), ...popular];
+      const moved = index.candidates(query(elsewhere), MIN_RUN).runs;
+      expect(moved.map(({ donor }) => donor.segment)).toContain('own');
+    });
+
+    it('answers a 2,000-token prompt within the time for planning', () => {
+      const times = Array.from({ length: 25 }, (_, i) => {
+        const target = Array.from({ length: 5 }, () => popular).flat();
+        const start = performance.now();
+        index.candidates(query([i, ...target]), MIN_RUN);
+        return performance.now() - start;
+      }).sort((a, b) => a - b);
+      expect(times[12]).toBeLessThan(20);
+    });
+  });
+
+  it.each([1, 3, 16, 40])('stays linear for a text that repeats every %i tokens', (period) => {
+    const index = new DonorIndex();
+    const repeated = (length: number): number[] =>
+      Array.from({ length }, (_, i) => 500 + (i % period));
+    for (let i = 0; i < 10; i++)
+      index.add(donorOf(`s.${i}`, [...numbers(5, i), ...repeated(4000)]));
+    const target = [900, ...repeated(8000)];
     const { runs } = index.candidates(query(target), MIN_RUN);
     expect(runs.length).toBeGreaterThan(0);
-    // The number of comparisons is bounded by the scan limit, not by the number of donors.
-    expect(runs.length).toBeLessThanOrEqual(16);
-    const { tokens, entries } = index.stats();
-    expect(entries / tokens).toBeLessThan(0.2);
+    // Every run was compared token by token: together a few times the target, not times its repetitions.
+    const compared = runs.reduce((sum, run) => sum + run.length, 0);
+    expect(compared / target.length).toBeLessThan(20);
   });
 });
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { Donor } from '../../src/kv/index.ts';
 import { DonorIndex } from '../../src/match/index.ts';
-import { checkPlan, type PolicyName } from '../../src/protocol/index.ts';
+import { checkPlan, type PolicyName, type ReusePlan } from '../../src/protocol/index.ts';
 import { defaultReuseOptions, planReuse, type ReuseOptions } from '../../src/reuse/index.ts';
 import { donorOf } from '../support/brute-force.ts';
 
@@ -103,6 +103,39 @@ describe('planReuse, case by case', () => {
     expect(rangesOf(decision).slice(0, 2)).toEqual(['150-151 changed', '151-183 closure']);
   });
 
+  it('closes an edit whose other side comes from another donor as well', () => {
+    // The front is of b, the rest of a; the line goes on behind a new word.
+    const front = [...passage(7), ...words(6, 36)];
+    const rest = [...words(5, 37), NEWLINE, ...document];
+    const a = donorOf('a', [...passage(8), ...words(6, 38), 4998, ...rest, ...question]);
+    const b = donorOf('b', [...front, ...words(60, 39), ...question]);
+    const decision = planFor([a, b], [...front, 4999, ...rest, ...question]);
+    expect(decision.plan!.imports.map(({ segment }) => segment)).toEqual(['b', 'a']);
+    const at = front.length;
+    expect(rangesOf(decision).slice(0, 2)).toEqual([
+      `${at}-${at + 1} changed`,
+      `${at + 1}-${at + 33} closure`,
+    ]);
+  });
+
+  it('inserts a passage between two others: the passage and one seam', () => {
+    const grown = [...document.slice(0, 129), ...passage(7), ...document.slice(129)];
+    const decision = planFor([donorOf('a', [...document, ...question])], [...grown, ...question]);
+    expect(decision.plan!.imports.map(({ targetStart }) => targetStart)).toEqual([0, 170]);
+    expect(rangesOf(decision).slice(0, 2)).toEqual(['129-170 changed', '170-186 seam']);
+  });
+
+  it('takes each of two swapped passages with a seam of its own', () => {
+    const donor = donorOf('a', [...words(8, 30), NEWLINE, ...document, ...question]);
+    const swapped = [1, 5, 3, 4, 2, 6].flatMap(passage);
+    const decision = planFor([donor], [...words(8, 30), NEWLINE, ...swapped, ...question]);
+    expect(decision.plan!.imports.map(({ donorStart }) => donorStart)).toEqual([
+      0, 181, 93, 52, 222,
+    ]);
+    const seams = rangesOf(decision).filter((range) => range.endsWith('seam'));
+    expect(seams).toEqual(['52-68 seam', '93-109 seam', '181-197 seam', '222-238 seam']);
+  });
+
   it('closes a deletion inside a block as well', () => {
     const shortened = [...document.slice(0, 150), ...document.slice(153)];
     const decision = planFor(
@@ -118,6 +151,42 @@ describe('planReuse, case by case', () => {
     const decision = planFor([first, second], [...document, ...words(5, 21)]);
     expect(decision.outcome).toBe('reused');
     expect(decision.plan!.imports.map(({ segment }) => segment)).toEqual(['a', 'b']);
+  });
+
+  it('takes the newest of equal donors, but rather one that serves the prompt already', () => {
+    const [card, other] = [words(20, 30), words(20, 31)];
+    const donors = ['old', 'new'].map((name, i) =>
+      donorOf(name, [...words(12, 32 + i), NEWLINE, ...document, ...question]),
+    );
+    const target = [...card, NEWLINE, ...document, ...words(5, 21)];
+    const segments = (decision: ReturnType<typeof planFor>) =>
+      decision.plan!.imports.map(({ segment }) => segment);
+    expect(segments(planFor(donors, target))).toEqual(['new']);
+    const mine = donorOf('mine', [...card, ...other, NEWLINE, ...document, ...question]);
+    expect(segments(planFor([mine, ...donors], target))).toEqual(['mine', 'mine']);
+  });
+
+  it('joins recomputed stretches less than 16 tokens apart, but no delimiters', () => {
+    const plain = words(120, 10);
+    const edited = [...plain];
+    edited[100] = STOP;
+    edited[104] = STOP;
+    const donor = donorOf('a', [...words(9, 11), NEWLINE, ...edited, ...question]);
+    const target = [...words(12, 12), NEWLINE, ...edited, ...question];
+    expect(rangesOf(planFor([donor], target))).toEqual([
+      '0-12 changed',
+      '12-28 seam',
+      '113-114 delimiter',
+      '117-118 delimiter',
+      `${target.length - 5}-${target.length} suffix`,
+    ]);
+    // Two edits 41 tokens apart: 9 tokens are left behind the first closure, too few to import.
+    const twice = [...document];
+    twice[47] = 4999;
+    twice[89] = 4999;
+    const decision = planFor([donorOf('b', [...document, ...question])], [...twice, ...question]);
+    expect(decision.plan!.imports.map(({ targetStart }) => targetStart)).toEqual([0, 90]);
+    expect(rangesOf(decision).slice(0, 2)).toEqual(['47-90 changed', '90-129 closure']);
   });
 
   it('never moves the first positions of a donor', () => {
@@ -140,6 +209,24 @@ describe('planReuse, case by case', () => {
       exactTokens: 60,
       importedTokens: 0,
     });
+  });
+
+  it('computes the suffix fresh over approximate KV, but not over an exact prefix', () => {
+    const target = [...document, ...question, ...words(6, 34)];
+    const earlier = { owner: 'o', promptTokens: document.length + 5 };
+    const tokens = [...document, ...question];
+    const approximate = donorOf('a', tokens, { ...earlier, exactTokens: 60 });
+    const decision = planFor([approximate], target, { owner: 'o', suffixTokens: 30 });
+    expect(decision.plan!.imports.at(-1)).toMatchObject({ targetStart: 60, length: 179 });
+    expect(rangesOf(decision)).toEqual([`239-${target.length} suffix`]);
+    const exact = planFor([donorOf('a', tokens, earlier)], target, {
+      owner: 'o',
+      suffixTokens: 30,
+    });
+    expect(exact).toMatchObject({ outcome: 'exact', exactTokens: tokens.length });
+    expect(rangesOf(exact)).toEqual([`${tokens.length}-${target.length} suffix`]);
+    const repeated = planFor([donorOf('a', tokens)], tokens);
+    expect(repeated).toMatchObject({ exactTokens: tokens.length - 1, recomputedTokens: 1 });
   });
 
   it('falls back when too little is saved', () => {
@@ -191,6 +278,26 @@ describe('planReuse, case by case', () => {
   });
 });
 
+/** Seams, delimiters and everything that is not imported are recomputed, for the reason they have. */
+function expectRefreshed(plan: ReusePlan, target: readonly number[]): void {
+  const reasons = new Map<number, string>();
+  for (const { start, end, reason } of plan.recompute) {
+    for (let at = start; at < end; at++) reasons.set(at, reason);
+  }
+  let end = 0;
+  for (const { donorStart, targetStart, length } of plan.imports) {
+    for (let at = end; at < targetStart; at++) expect(reasons.get(at)).toMatch(/changed|suffix/);
+    end = targetStart + length;
+    // A continuation goes on at its own place without a seam.
+    if (donorStart === targetStart) continue;
+    for (let at = targetStart; at < end; at++) {
+      const isSeam = at < targetStart + defaultReuseOptions.seam;
+      if (isSeam || (tokenClasses[target[at]!]! & 3) !== 0) expect(reasons.has(at)).toBe(true);
+    }
+  }
+  for (let at = end; at < target.length; at++) expect(reasons.get(at)).toMatch(/changed|suffix/);
+}
+
 describe('planReuse, for every pair', () => {
   const part = fc.oneof(
     { weight: 5, arbitrary: fc.integer({ min: 1, max: 6 }).map(passage) },
@@ -241,6 +348,12 @@ describe('planReuse, for every pair', () => {
             }
           }
           if (policy === 'exact') expect(plan.imports.every((entry) => entry.exact)).toBe(true);
+          expectRefreshed(plan, target);
+          const imported = plan.imports.reduce((sum, { length }) => sum + length, 0);
+          expect(decision.exactTokens + decision.importedTokens).toBe(imported);
+          expect(decision.predictedMs).toBeCloseTo(
+            55 + 2 * decision.recomputedTokens + 0.05 * imported,
+          );
           const fresh = plan.recompute.reduce((sum, r) => sum + r.end - r.start, 0);
           expect(decision.recomputedTokens).toBe(fresh);
         },
