@@ -28,6 +28,7 @@ export const errorStatus = {
   plan_fingerprint_mismatch: 400,
   plan_unknown_segment: 400,
   plan_out_of_bounds: 400,
+  plan_unsupported: 400,
   // start-up
   model_unavailable: 500,
   model_invalid: 500,

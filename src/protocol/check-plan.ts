@@ -46,6 +46,9 @@ export function checkPlan(value: unknown, context: PlanContext): ReusePlan {
   if (value.imports.length + value.recompute.length > MAX_RANGES_PER_TOKEN * value.numTokens) {
     refuse('plan_invalid', 'The plan has more ranges than its prompt could need.');
   }
+  if (value.topUp && value.topUp.keep > value.topUp.window) {
+    refuse('plan_invalid', 'A top-up keeps more tokens of a group than the group has.');
+  }
   checkImports(value);
   checkRecompute(value);
   checkCoverage(value);

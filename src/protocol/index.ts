@@ -19,4 +19,4 @@ export type {
   SamplingOptions,
   StoredContext,
 } from './generation.ts';
-export type { Runner, RunnerInfo, SpeedTable, StoreEvent } from './runner.ts';
+export type { Runner, RunnerCapabilities, RunnerInfo, SpeedTable, StoreEvent } from './runner.ts';

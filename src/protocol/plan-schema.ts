@@ -1,6 +1,6 @@
 // The JSON Schema of a reuse plan, version 1: published at GET /kvshare/plan.schema.json. It says what a
 // plan looks like; check-plan.ts says what it must mean.
-import { PLAN_VERSION, policyNames, recomputeReasons } from './reuse-plan.ts';
+import { PLAN_VERSION, policyNames, recomputeReasons, topUpSelectors } from './reuse-plan.ts';
 
 const position = { type: 'integer', minimum: 0, maximum: 2 ** 31 - 1 } as const;
 const text = (pattern: string) => ({ type: 'string', pattern }) as const;
@@ -36,8 +36,18 @@ export const planSchema = {
       minItems: 1,
       items: object({ start: position, end: position, reason: { enum: recomputeReasons } }),
     },
-    topUp: { type: 'null' },
-    fullLayers: { const: 0 },
-    decodeRefresh: { const: 0 },
+    topUp: {
+      anyOf: [
+        { type: 'null' },
+        object({
+          selector: { enum: topUpSelectors },
+          ratio: { type: 'number', exclusiveMinimum: 0, maximum: 1 },
+          window: { type: 'integer', minimum: 1, maximum: 64 },
+          keep: { type: 'integer', minimum: 1, maximum: 64 },
+        }),
+      ],
+    },
+    fullLayers: { type: 'integer', minimum: 0, maximum: 1024 },
+    decodeRefresh: { type: 'integer', minimum: 0, maximum: 64 },
   }),
 } as const;

@@ -13,8 +13,38 @@ export const PLAN_VERSION = 1;
 export const recomputeReasons = ['changed', 'seam', 'closure', 'delimiter', 'suffix'] as const;
 export type RecomputeReason = (typeof recomputeReasons)[number];
 
-export const policyNames = ['off', 'exact', 'edit-closure'] as const;
+/** Published policies by their papers' names; `naive` (keys not turned to their place) is for tests only. */
+export const policyNames = [
+  'off',
+  'exact',
+  'edit-closure',
+  'placeholder',
+  'legolink',
+  'cacheblend',
+  'dhd',
+  'semantic',
+  'naive',
+] as const;
 export type PolicyName = (typeof policyNames)[number];
+
+/**
+ * How the runner picks further tokens to recompute, with tensors that the planner does not have:
+ * `query-attention` = attention that the fresh queries pay (KVShare's design, two passes),
+ * `v-deviation` = L1 distance of V at layer 1 from the imported V (CacheBlend, arXiv 2405.16444 §4.3),
+ * `dhd` = attention column sum x that distance (KVShare v2, arXiv 2503.16525 §4.3).
+ */
+export const topUpSelectors = ['query-attention', 'v-deviation', 'dhd'] as const;
+export type TopUpSelector = (typeof topUpSelectors)[number];
+
+export interface TopUp {
+  readonly selector: TopUpSelector;
+  /** Share of the imported tokens that is recomputed besides, 0..1. */
+  readonly ratio: number;
+  /** Tokens are picked in groups of this many neighbours; 1 = one by one. */
+  readonly window: number;
+  /** Of a picked group, the best so many are recomputed. */
+  readonly keep: number;
+}
 
 export interface PlanImport {
   /** A context segment that the runner announced as stored. */
@@ -45,10 +75,12 @@ export interface ReusePlan {
   readonly policy: PolicyName;
   readonly imports: readonly PlanImport[];
   readonly recompute: readonly PlanRecompute[];
-  /** Reserved by the protocol; this runner's capabilities refuse anything but these values. */
-  readonly topUp: null;
-  readonly fullLayers: 0;
-  readonly decodeRefresh: 0;
+  /** Null = the ranges as they stand. What needs tensors is refused by runners that do not announce it. */
+  readonly topUp: TopUp | null;
+  /** The first so many layers are computed for every token. */
+  readonly fullLayers: number;
+  /** Imported tokens that are computed again with each generated token, worst first. */
+  readonly decodeRefresh: number;
 }
 
 /** Why a runner did less than the plan said. */

@@ -1,6 +1,7 @@
 // The port between sidecar and runner. Implemented by the engine (in process), by the HTTP client, and
 // by adapters; one contract suite tests them all.
 import type { KvLayout } from '../kv/index.ts';
+import type { TopUpSelector } from './reuse-plan.ts';
 import type { GenerateEvent, GenerateRequest, StoredContext } from './generation.ts';
 
 /** Measured by the runner at start and refined by every request; the planner's break-even uses it. */
@@ -11,8 +12,18 @@ export interface SpeedTable {
   readonly importMsPerToken: number;
 }
 
+/** What a runner can do beyond importing and recomputing ranges; plans that ask for more are refused. */
+export interface RunnerCapabilities {
+  readonly topUp: readonly TopUpSelector[];
+  readonly fullLayers: boolean;
+  readonly decodeRefresh: boolean;
+  /** Imports of tokens that only stand for the same thing (policy `semantic`). */
+  readonly unequalTokens: boolean;
+}
+
 export interface RunnerInfo {
   readonly protocolVersions: readonly number[];
+  readonly capabilities: RunnerCapabilities;
   /** New on every start; donors of another generation are gone. */
   readonly generation: string;
   readonly model: {

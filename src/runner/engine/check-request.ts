@@ -2,7 +2,13 @@
 // design: runner validates). A segment that was here once may be gone by now: that is no error, the
 // engine computes those tokens fresh; one that never was, or belongs to another scope, is refused.
 import { KvShareError } from '../../errors.ts';
-import { checkPlan, type GenerateRequest, type PlanImport } from '../../protocol/index.ts';
+import {
+  checkPlan,
+  type GenerateRequest,
+  type PlanImport,
+  type ReusePlan,
+  type RunnerCapabilities,
+} from '../../protocol/index.ts';
 import type { ModelConfig } from '../model/model-config.ts';
 import type { KvStore, StoredKv } from '../store/kv-store.ts';
 
@@ -51,6 +57,24 @@ function checkImport(entry: PlanImport, request: GenerateRequest, source: Stored
   }
 }
 
+/** What this runner can do with a plan. */
+export const capabilities: RunnerCapabilities = {
+  topUp: [],
+  fullLayers: false,
+  decodeRefresh: false,
+  unequalTokens: false,
+};
+
+function checkCapabilities({ topUp, fullLayers, decodeRefresh }: ReusePlan): void {
+  const able =
+    (topUp === null || capabilities.topUp.includes(topUp.selector)) &&
+    (fullLayers === 0 || capabilities.fullLayers) &&
+    (decodeRefresh === 0 || capabilities.decodeRefresh);
+  if (!able) {
+    throw new KvShareError('plan_unsupported', 'The plan asks for what this runner cannot do.');
+  }
+}
+
 /** Throws KvShareError; touches nothing. */
 export function checkRequest(
   request: GenerateRequest,
@@ -62,6 +86,7 @@ export function checkRequest(
   checkSampling(request);
   if (!request.plan) return;
   const plan = checkPlan(request.plan, { numTokens: request.tokens.length, fingerprint });
+  checkCapabilities(plan);
   for (const entry of plan.imports) {
     const source = store.get(entry.segment);
     if (source?.context.scope === request.scope) checkImport(entry, request, source);

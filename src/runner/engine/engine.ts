@@ -14,7 +14,7 @@ import {
 import { layoutOf } from '../model/model-config.ts';
 import type { Transformer } from '../model/transformer.ts';
 import { KvStore } from '../store/kv-store.ts';
-import { checkRequest } from './check-request.ts';
+import { capabilities, checkRequest } from './check-request.ts';
 import { EventQueue } from './event-queue.ts';
 import { Sequence } from './sequence.ts';
 import { SpeedMeter } from './speed-meter.ts';
@@ -67,6 +67,7 @@ export class Engine implements Runner {
     const waiting = open.filter((s) => s.phase === 'waiting').length;
     return Promise.resolve({
       protocolVersions: [PLAN_VERSION],
+      capabilities,
       generation,
       model: { id: modelId, contextLength, vocabSize },
       backend,
