@@ -10,6 +10,9 @@ export interface DonorQuery {
   readonly target: Int32Array;
 }
 
+/** Of one owner the newest prompts are looked at: conversations go on soon, or not at all. */
+const MAX_OWNED = 64;
+
 class ScopeIndex {
   readonly prefixes = new PrefixIndex();
   readonly runs = new RunIndex();
@@ -22,8 +25,13 @@ class ScopeIndex {
     this.runs.add(donor);
     if (donor.owner === null) return;
     const owned = this.byOwner.get(donor.owner);
-    if (owned) owned.add(donor);
-    else this.byOwner.set(donor.owner, new Set([donor]));
+    if (!owned) {
+      this.byOwner.set(donor.owner, new Set([donor]));
+      return;
+    }
+    owned.add(donor);
+    const [oldest] = owned;
+    if (owned.size > MAX_OWNED) owned.delete(oldest!);
   }
 
   remove(donor: Donor): void {
@@ -91,10 +99,11 @@ export class DonorIndex {
     if (!index) return { exactPrefix: null, continuation: null, runs: [] };
     const exactPrefix = index.prefixes.longest(target);
     const from = exactPrefix?.length ?? 0;
+    const nominated = exactPrefix ? [exactPrefix.donor] : [];
     return {
       exactPrefix,
       continuation: index.continuation(owner, target),
-      runs: index.runs.find({ target, minRun, from, used: exactPrefix?.donor ?? null }),
+      runs: index.runs.find({ target, minRun, from, nominated }),
     };
   }
 

@@ -1,7 +1,7 @@
-// The longest prefix that a target has in common with the exactly computed part of any donor: a chain of
-// prefix hashes at block boundaries finds the deepest shared block, comparison finds the rest.
+// The longest prefix that a target has in common with the exactly computed part of any donor: a radix tree
+// over token ids. Time is linear in the target however many donors there are, memory is at most two nodes
+// a donor. An edge has no tokens of its own: every donor below it spells them.
 import type { Donor, PrefixMatch } from '../kv/index.ts';
-import { BLOCK, TokenHash } from './token-hash.ts';
 
 export function commonPrefix(a: Int32Array, b: Int32Array, limit: number): number {
   let length = 0;
@@ -10,58 +10,154 @@ export function commonPrefix(a: Int32Array, b: Int32Array, limit: number): numbe
   return length;
 }
 
-/** Keys of tokens[0, 16), [0, 32), … within `length`. */
-function prefixKeys(tokens: Int32Array, length: number): number[] {
-  const keys: number[] = [];
-  const hash = new TokenHash();
-  for (let i = 0; i < length; i++) {
-    hash.add(tokens[i]!);
-    if ((i + 1) % BLOCK === 0) keys.push(hash.key);
+interface Entry {
+  readonly donor: Donor;
+  /** Grows with every donor that is added. */
+  readonly serial: number;
+}
+
+/** Most nodes are leaves. */
+const NO_CHILDREN: ReadonlyMap<number, Node> = new Map();
+
+class Node {
+  /** The edge to this node spells tokens [start, end) of every donor below. */
+  start: number;
+  readonly end: number;
+  children: ReadonlyMap<number, Node> = NO_CHILDREN;
+  /** Donors whose exact part ends here, oldest first. */
+  ends: Entry[] = [];
+  /** The newest donor at or below this node. */
+  latest: Entry;
+
+  constructor(start: number, end: number, latest: Entry) {
+    this.start = start;
+    this.end = end;
+    this.latest = latest;
   }
-  return keys;
+
+  setChild(token: number, child: Node): void {
+    if (this.children === NO_CHILDREN) this.children = new Map([[token, child]]);
+    else (this.children as Map<number, Node>).set(token, child);
+  }
+
+  deleteChild(token: number): void {
+    if (this.children.size > 1) (this.children as Map<number, Node>).delete(token);
+    else this.children = NO_CHILDREN;
+  }
+
+  get isNeeded(): boolean {
+    return this.ends.length > 0 || this.children.size > 1;
+  }
+
+  findLatest(): void {
+    const below = [...this.children.values()].map((child) => child.latest);
+    const last = this.ends.at(-1);
+    this.latest = (last ? [last, ...below] : below).reduce((a, b) => (b.serial > a.serial ? b : a));
+  }
+}
+
+/** How far the edge to `node` agrees with `tokens`, as a position. */
+function agreeUpTo(node: Node, tokens: Int32Array, limit: number): number {
+  const { donor } = node.latest;
+  const end = Math.min(node.end, limit);
+  let at = node.start;
+  while (at < end && donor.tokens[at] === tokens[at]) at++;
+  return at;
 }
 
 export class PrefixIndex {
-  /** Insertion order = age; later donors win ties. */
-  readonly #all = new Set<Donor>();
-  readonly #buckets = new Map<number, Set<Donor>>();
+  #root: Node | null = null;
+  #nextSerial = 0;
+  #nodes = 0;
 
   add(donor: Donor): void {
-    this.#all.add(donor);
-    for (const key of prefixKeys(donor.tokens, donor.exactTokens)) {
-      const bucket = this.#buckets.get(key);
-      if (bucket) bucket.add(donor);
-      else this.#buckets.set(key, new Set([donor]));
+    const entry = { donor, serial: this.#nextSerial++ };
+    const { tokens, exactTokens } = donor;
+    if (!this.#root) this.#root = this.#node(0, 0, entry);
+    let node = this.#root;
+    node.latest = entry;
+    while (node.end < exactTokens) {
+      const child = node.children.get(tokens[node.end]!);
+      if (!child) {
+        const leaf = this.#node(node.end, exactTokens, entry);
+        node.setChild(tokens[node.end]!, leaf);
+        node = leaf;
+        break;
+      }
+      const reached = agreeUpTo(child, tokens, exactTokens);
+      node = reached < child.end ? this.#split(node, child, reached) : child;
+      node.latest = entry;
     }
+    node.ends.push(entry);
   }
 
   remove(donor: Donor): void {
-    this.#all.delete(donor);
-    for (const key of prefixKeys(donor.tokens, donor.exactTokens)) {
-      const bucket = this.#buckets.get(key);
-      bucket?.delete(donor);
-      if (bucket?.size === 0) this.#buckets.delete(key);
-    }
+    const path = this.#pathOf(donor);
+    const node = path.at(-1);
+    if (!node) return;
+    node.ends = node.ends.filter((entry) => entry.donor !== donor);
+    for (let at = path.length - 1; at >= 0; at--) this.#tidy(path[at]!, path[at - 1] ?? null);
   }
 
   longest(target: Int32Array): PrefixMatch | null {
-    let candidates = this.#all;
-    for (const key of prefixKeys(target, target.length)) {
-      const deeper = this.#buckets.get(key);
-      if (!deeper) break;
-      candidates = deeper;
+    let node = this.#root;
+    let length = 0;
+    while (node && length === node.end) {
+      const child: Node | undefined = node.children.get(target[length]!);
+      if (!child) break;
+      length = agreeUpTo(child, target, target.length);
+      node = child;
     }
-    let best: PrefixMatch | null = null;
-    for (const donor of candidates) {
-      const length = commonPrefix(target, donor.tokens, donor.exactTokens);
-      if (length > 0 && length >= (best?.length ?? 0)) best = { donor, length };
-    }
-    return best;
+    return node && length > 0 ? { donor: node.latest.donor, length } : null;
   }
 
+  /** Nodes of the tree. */
   get entries(): number {
-    let entries = this.#all.size;
-    for (const bucket of this.#buckets.values()) entries += bucket.size;
-    return entries;
+    return this.#nodes;
+  }
+
+  #node(start: number, end: number, latest: Entry): Node {
+    this.#nodes++;
+    return new Node(start, end, latest);
+  }
+
+  /** A node in the middle of the edge from `parent` to `child`. */
+  #split(parent: Node, child: Node, at: number): Node {
+    const { tokens } = child.latest.donor;
+    const middle = this.#node(child.start, at, child.latest);
+    parent.setChild(tokens[child.start]!, middle);
+    child.start = at;
+    middle.setChild(tokens[at]!, child);
+    return middle;
+  }
+
+  /** Root to the node where the donor ends; empty when it is not here. */
+  #pathOf({ tokens, exactTokens }: Donor): Node[] {
+    const path: Node[] = [];
+    let node = this.#root ?? undefined;
+    while (node) {
+      path.push(node);
+      if (node.end >= exactTokens) break;
+      node = node.children.get(tokens[node.end]!);
+    }
+    return node ? path : [];
+  }
+
+  /** Drops a node that nothing needs any more and corrects the newest donor of the others. */
+  #tidy(node: Node, parent: Node | null): void {
+    const tokenAt = (child: Node): number => child.latest.donor.tokens[child.start]!;
+    if (node.ends.length === 0 && node.children.size === 0) {
+      // `latest` is the donor that just left: it still spells the edge.
+      parent?.deleteChild(tokenAt(node));
+      if (!parent) this.#root = null;
+      this.#nodes--;
+      return;
+    }
+    node.findLatest();
+    if (!parent || node.isNeeded) return;
+    const [only] = node.children.values();
+    only!.start = node.start;
+    parent.setChild(tokenAt(only!), only!);
+    this.#nodes--;
   }
 }

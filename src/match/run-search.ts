@@ -4,13 +4,11 @@ import type { Donor, EqualRun } from '../kv/index.ts';
 
 /** Runs of one donor over the same target token; more only arise where a text repeats itself. */
 const MAX_OVERLAPS = 8;
-/** Donors whose copies of a popular passage are looked at however old they are. */
-const MAX_USED = 8;
 
 /** A block of a donor, as the index keeps it. */
 export interface Anchor {
   readonly donor: Donor;
-  /** Grows with every donor that is added: a bucket is sorted by age. */
+  /** Grows with every donor that is added. */
   readonly serial: number;
   readonly position: number;
 }
@@ -24,8 +22,6 @@ interface Trail {
 }
 
 export class RunSearch {
-  /** Serials of the donors that serve this target, first found first. */
-  readonly used = new Set<number>();
   readonly #found: { readonly run: EqualRun; readonly serial: number }[] = [];
   readonly #target: Int32Array;
   readonly #from: number;
@@ -38,8 +34,14 @@ export class RunSearch {
     this.#minRun = minRun;
   }
 
-  use(serial: number): void {
-    if (this.used.size < MAX_USED) this.used.add(serial);
+  /** Donors whose runs have most tokens, newest first among equals. */
+  bestDonors(count: number): Donor[] {
+    const tokens = new Map<Donor, number>();
+    for (const { donor, length } of this.runs()) {
+      tokens.set(donor, (tokens.get(donor) ?? 0) + length);
+    }
+    const ranked = [...tokens].sort(([, a], [, b]) => b - a);
+    return ranked.slice(0, count).map(([donor]) => donor);
   }
 
   /** Newest donor first, then by position. */
@@ -65,7 +67,6 @@ export class RunSearch {
     if (end - Math.max(run.targetStart, this.#from) < this.#minRun) return;
     trail.ends.push(end);
     this.#found.push({ run, serial });
-    this.use(serial);
   }
 
   #trailOf(serial: number): Trail {

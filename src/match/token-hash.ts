@@ -1,32 +1,22 @@
-// 53-bit hashes over token runs. They only nominate: every hit is verified token by token, so a collision
+// 32-bit hashes over token runs. They only nominate: every hit is verified token by token, so a collision
 // costs a comparison and never an answer.
 
-/** Tokens in a hashed block. Two blocks fit into the shortest run that is looked for. */
+/** Tokens in a hashed block. */
 export const BLOCK = 16;
 
-const SEED_A = 0x811c9dc5;
-const SEED_B = 0x2f0b4c47;
+/** Blocks of a donor begin at every multiple of this. */
+export const STRIDE = 8;
 
-/** Running state of a hash; feed tokens, then read the key. */
-export class TokenHash {
-  #a = SEED_A;
-  #b = SEED_B;
+/** A run of this many tokens contains a whole hashed block wherever it lies: none is overlooked. */
+export const SHORTEST_RUN = BLOCK + STRIDE - 1;
 
-  add(token: number): void {
-    this.#a = Math.imul(this.#a ^ token, 0x01000193);
-    this.#a ^= this.#a >>> 15;
-    this.#b = Math.imul(this.#b ^ token, 0x85ebca6b);
-    this.#b ^= this.#b >>> 13;
-  }
-
-  get key(): number {
-    return (this.#a >>> 0) * 0x200000 + (this.#b >>> 11);
-  }
-}
-
-/** Hash of tokens[start, start + BLOCK). */
+/** Hash of tokens[start, start + BLOCK), 0 … 2^32 - 1. */
 export function blockKey(tokens: Int32Array, start: number): number {
-  const hash = new TokenHash();
-  for (let i = start; i < start + BLOCK; i++) hash.add(tokens[i]!);
-  return hash.key;
+  let hash = 0x811c9dc5;
+  for (let i = start; i < start + BLOCK; i++) {
+    hash = Math.imul(hash ^ tokens[i]!, 0x85ebca6b);
+    hash ^= hash >>> 15;
+  }
+  hash = Math.imul(hash, 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
 }
