@@ -1,6 +1,7 @@
 // kvshare.yaml → settings. Unknown keys are errors: a misspelt threshold must not be silently ignored.
 import { parse } from 'yaml';
 import { KvShareError } from './errors.ts';
+import { SHORTEST_RUN } from './match/index.ts';
 import { policyNames } from './protocol/index.ts';
 import { defaultReuseOptions, type ReuseOptions } from './reuse/index.ts';
 
@@ -101,7 +102,7 @@ function readReuse(reader: Reader, value: unknown): ReuseOptions {
   return {
     ...fallback,
     policy: policy ?? reader.fail(`reuse.policy must be one of ${policyNames.join(', ')}.`),
-    minRun: number('minRun', [16, 4096]),
+    minRun: number('minRun', [SHORTEST_RUN, 4096]),
     seam: number('seam', [0, 256]),
     mergeGap: number('mergeGap', [0, 256]),
     closure: {

@@ -102,7 +102,7 @@ export class PrefixIndex {
   longest(target: Int32Array): PrefixMatch | null {
     let node = this.#root;
     let length = 0;
-    while (node && length === node.end) {
+    while (node?.end === length) {
       const child: Node | undefined = node.children.get(target[length]!);
       if (!child) break;
       length = agreeUpTo(child, target, target.length);

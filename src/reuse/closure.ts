@@ -1,13 +1,16 @@
-// How far behind a change the imported text must be computed again. Two kinds of change:
+// How far behind a change the imported text must be computed again. What the change is shows in the block
+// around the start of a piece, in the target and in the donor:
 //
-//   edit inside a block    "… give 5 mg|8 mg every hour. Then …"   to the end of the block, 32 to 64 tokens:
-//                          what follows was written with the old value in mind
-//   shift between blocks   "card A|card B ¶ guideline …"           the seam (16 tokens), and the rest of a
-//                          block that the change reaches into
+//   moved      "¶ guideline …"             the block is the same on both sides: the seam (16 tokens)
+//   edited     "give 5 mg|8 mg hourly. …"  the text on its left is the same: to the end of the block, 32 to 64
+//                                          tokens, for what follows was written with the old value in mind
+//   replaced   "card A|card B ¶ …"         another text: most of the block went, or it got another label in
+//              "[2]|[5] guideline …"       another place: the rest of the block, and the seam
 //
-// Another text in the place of most of a block (card A's line for card B's) is a shift: one block went, one came.
+// Only the tokens beside the piece count, not what serves them: a plan cannot get rid of a closure by taking
+// its neighbour from another donor, or from none.
 import type { ReuseOptions } from './options.ts';
-import { donorEnd, targetEnd, type Piece } from './piece.ts';
+import { targetEnd, type Piece } from './piece.ts';
 import { endsBlock, type TokenClasses } from './token-classes.ts';
 
 export interface ChangeContext {
@@ -16,79 +19,95 @@ export interface ChangeContext {
   readonly options: Pick<ReuseOptions, 'seam' | 'closure'>;
 }
 
-function hasBlockEnd(tokens: Int32Array, start: number, end: number, classes: TokenClasses) {
-  for (let at = start; at < end; at++) if (endsBlock(classes, tokens[at]!)) return true;
-  return false;
-}
-
-/**
- * No block ends inside what changed, on either side. What stood in the place of the gap is known only when
- * both neighbours come from one donor, in order; otherwise new tokens in front of a run that goes on in the
- * middle of its block count as an edit too.
- */
-function isEditInBlock(before: Piece | null, piece: Piece, context: ChangeContext): boolean {
-  if (!before) return false;
-  const { target, classes } = context;
-  const gap = [targetEnd(before), piece.targetStart] as const;
-  if (hasBlockEnd(target, ...gap, classes)) return false;
-  const inserted = gap[1] > gap[0];
-  const donorGap = [donorEnd(before), piece.donorStart] as const;
-  if (before.donor !== piece.donor || donorGap[1] < donorGap[0]) {
-    return inserted && !startsBlock(piece, context);
-  }
-  const removed = donorGap[1] > donorGap[0];
-  return (inserted || removed) && !hasBlockEnd(piece.donor.tokens, ...donorGap, classes);
-}
-
-/** Fewer changed tokens than this are an edit, however short their line is. */
-const REPLACED_TOKENS = 8;
-
-/** Whether what changed is the greater part of its block. */
-function replacesBlock(before: Piece | null, piece: Piece, context: ChangeContext): boolean {
-  const { target, classes } = context;
-  const changedFrom = before ? targetEnd(before) : 0;
-  let start = changedFrom;
-  while (start > 0 && !endsBlock(classes, target[start - 1]!)) start--;
-  const changed = piece.targetStart - changedFrom;
-  return changed >= REPLACED_TOKENS && changed * 2 >= blockEnd(piece, context) - start;
-}
-
-function startsBlock(piece: Piece, { target, classes }: ChangeContext): boolean {
-  const { targetStart, donorStart, donor } = piece;
-  const targetFresh = targetStart === 0 || endsBlock(classes, target[targetStart - 1]!);
-  const donorFresh = donorStart === 0 || endsBlock(classes, donor.tokens[donorStart - 1]!);
-  return targetFresh && donorFresh;
-}
-
-function blockEnd(piece: Piece, { target, classes }: ChangeContext): number {
-  const end = targetEnd(piece);
-  for (let at = piece.targetStart; at < end; at++) {
-    if (endsBlock(classes, target[at]!)) return at + 1;
-  }
-  return end;
-}
-
 export interface Refresh {
+  /** From the start of the piece to here everything is recomputed. */
   readonly end: number;
   readonly reason: 'seam' | 'closure';
 }
 
-/** From the start of `piece` to `end` everything is recomputed; `before` is its left neighbour. */
-export function refreshAfterChange(
-  before: Piece | null,
-  piece: Piece,
-  context: ChangeContext,
-): Refresh {
+/** Equal tokens at a block's end often count as the start of the run behind it. */
+export const BLOCK_TAIL = 4;
+/** Fewer changed tokens than this are an edit, however short their line is. */
+const REPLACED_TOKENS = 8;
+/** Equal tokens on the left of a change that make it an edit of that text. */
+const CONTEXT_TOKENS = 8;
+
+function blockStart(tokens: Int32Array, at: number, classes: TokenClasses): number {
+  let start = at;
+  while (start > 0 && !endsBlock(classes, tokens[start - 1]!)) start--;
+  return start;
+}
+
+/** The position behind the next block end, at most `limit`. */
+function blockEnd(tokens: Int32Array, at: number, limit: number, classes: TokenClasses): number {
+  for (let end = at; end < limit; end++) if (endsBlock(classes, tokens[end]!)) return end + 1;
+  return limit;
+}
+
+interface BlockChange {
+  readonly kind: 'moved' | 'edited' | 'replaced';
+  /** Equal tokens between the change and the piece. */
+  readonly distance: number;
+}
+
+/** Whether enough tokens are equal to the left of the two positions. */
+function hasSameContext(target: Int32Array, at: number, donor: Int32Array, from: number): boolean {
+  const [reach, old] = [Math.min(CONTEXT_TOKENS, at), Math.min(CONTEXT_TOKENS, from)];
+  if (reach !== old) return false;
+  for (let i = 1; i <= reach; i++) if (target[at - i] !== donor[from - i]) return false;
+  return true;
+}
+
+/** What changed in the block around the start of `piece`, between its own start and the piece. */
+function changeBefore(piece: Piece, { target, classes }: ChangeContext): BlockChange {
+  const { targetStart, donorStart } = piece;
+  const donor = piece.donor.tokens;
+  const inTarget = blockStart(target, targetStart, classes);
+  const inDonor = blockStart(donor, donorStart, classes);
+  const [before, old] = [targetStart - inTarget, donorStart - inDonor];
+  const shorter = Math.min(before, old);
+  let common = 0;
+  while (common < shorter && target[inTarget + common] === donor[inDonor + common]) common++;
+  let distance = 0;
+  while (
+    distance < shorter - common &&
+    target[targetStart - 1 - distance] === donor[donorStart - 1 - distance]
+  ) {
+    distance++;
+  }
+  const inserted = before - common - distance;
+  const removed = old - common - distance;
+  if (inserted === 0 && removed === 0) return { kind: 'moved', distance };
+  const isMost = (changed: number, block: number): boolean =>
+    changed >= REPLACED_TOKENS && changed * 2 >= block;
+  const rest = blockEnd(target, targetStart, targetEnd(piece), classes) - targetStart;
+  const replaced =
+    isMost(inserted, before + rest) ||
+    isMost(removed, old + rest) ||
+    !hasSameContext(target, inTarget + common, donor, inDonor + common);
+  return { kind: replaced ? 'replaced' : 'edited', distance };
+}
+
+/** Where the seam begins: the last tokens of a block (". ¶") are not yet the text that moved. */
+function seamStart(piece: Piece, { target, classes }: ChangeContext): number {
+  const limit = Math.min(piece.targetStart + BLOCK_TAIL, targetEnd(piece));
+  const end = blockEnd(target, piece.targetStart, limit, classes);
+  return endsBlock(classes, target[end - 1]!) ? end : piece.targetStart;
+}
+
+/** What of `piece` is computed again. */
+export function refreshOf(piece: Piece, context: ChangeContext): Refresh {
   const { seam, closure } = context.options;
   const start = piece.targetStart;
-  const toBlockEnd = Math.min(blockEnd(piece, context), start + closure.max);
-  const limit = (end: number): number => Math.min(end, targetEnd(piece));
-  if (isEditInBlock(before, piece, context) && !replacesBlock(before, piece, context)) {
-    return {
-      end: limit(Math.max(toBlockEnd, start + closure.min, start + seam)),
-      reason: 'closure',
-    };
-  }
-  const end = startsBlock(piece, context) ? start + seam : Math.max(toBlockEnd, start + seam);
-  return { end: limit(end), reason: 'seam' };
+  const end = targetEnd(piece);
+  const { kind, distance } = changeBefore(piece, context);
+  const seamEnd = Math.min(seamStart(piece, context) + seam, end);
+  if (kind === 'moved') return { end: seamEnd, reason: 'seam' };
+  // Closures count from the change, which a piece cut short may have left behind.
+  const from = start - distance;
+  const wholeBlock = blockEnd(context.target, start, end, context.classes);
+  const toBlockEnd = Math.min(wholeBlock, from + closure.max, end);
+  if (kind === 'replaced') return { end: Math.max(toBlockEnd, seamEnd), reason: 'seam' };
+  const closed = Math.min(Math.max(toBlockEnd, from + closure.min), end);
+  return closed > seamEnd ? { end: closed, reason: 'closure' } : { end: seamEnd, reason: 'seam' };
 }

@@ -3,10 +3,10 @@
 // pays and is safe. KVShare (arXiv 2503.16525) §4.2 with the edit closure of the project's design.
 import { assemble, type Draft } from './assemble-plan.ts';
 import { chooseRuns } from './choose-runs.ts';
-import { refreshAfterChange } from './closure.ts';
+import { refreshOf } from './closure.ts';
 import { inversionShare } from './inversion-share.ts';
 import type { PlanDecision, PlanReason } from './options.ts';
-import { targetEnd, type Piece } from './piece.ts';
+import { cutRun, targetEnd, type Piece } from './piece.ts';
 import type { PlanInput } from './plan-input.ts';
 import { RecomputeMap } from './recompute-map.ts';
 import { isDelimiter } from './token-classes.ts';
@@ -58,10 +58,9 @@ function paintFresh(
   const fresh = new RecomputeMap(target.length);
   const baseEnd = endOf(base);
   let at = baseEnd;
-  let before = base.at(-1) ?? null;
   for (const piece of moved) {
     fresh.mark(at, piece.targetStart, 'changed');
-    const refresh = refreshAfterChange(before, piece, { target, classes, options });
+    const refresh = refreshOf(piece, { target, classes, options });
     fresh.mark(piece.targetStart, refresh.end, refresh.reason);
     at = targetEnd(piece);
     if (options.delimiterRefresh) {
@@ -69,7 +68,6 @@ function paintFresh(
         if (isDelimiter(classes, target[i]!)) fresh.mark(i, i + 1, 'delimiter');
       }
     }
-    before = piece;
   }
   fresh.mark(at, target.length, 'changed');
   fresh.mark(Math.max(input.suffixStart, baseEnd), target.length, 'suffix');
@@ -77,10 +75,7 @@ function paintFresh(
   return fresh;
 }
 
-/**
- * Drops imports of which nothing is left. What was recomputed behind them stays: without them an edit in
- * front of the next run would look like a move.
- */
+/** Drops imports of which nothing is left. */
 function draftOf(input: PlanInput, base: readonly Piece[], moved: readonly Piece[]): Draft {
   const fresh = paintFresh(input, base, moved);
   const pieces = [...base];
@@ -111,7 +106,7 @@ function objection(
 
 /** Pure: the same input gives the same decision. */
 export function planReuse(input: PlanInput): PlanDecision {
-  const { options, target, suffixStart, candidates } = input;
+  const { options, target, suffixStart, candidates, speeds } = input;
   if (options.policy === 'off') return assemble(input, draftOf(input, [], []), 'policy-off');
   const exact = exactBase(input);
   if (options.policy === 'exact') return assemble(input, draftOf(input, exact, []), 'policy-exact');
@@ -119,10 +114,18 @@ export function planReuse(input: PlanInput): PlanDecision {
   const base = continuationBase(input, endOf(exact)) ?? exact;
   const plain = assemble(input, draftOf(input, base, []), base.length > 0 ? 'full' : 'no-donor');
   const window = { start: endOf(base), end: Math.min(suffixStart, target.length - 1) };
-  const { minRun } = options;
-  const baseDonor = base.at(-1)?.donor ?? null;
-  const chosen = chooseRuns(candidates.runs, { window, minRun, baseDonor });
-  if (chosen.length === 0) return plain;
+  const chosen = chooseRuns(candidates.runs, base.at(-1) ?? null, {
+    target,
+    classes: input.tokenClasses,
+    options,
+    window,
+    importCost: speeds.importMsPerToken / speeds.prefillMsPerToken,
+  });
+  if (chosen.length === 0) {
+    const found = candidates.runs.some((run) => cutRun(run, window.start, window.end) !== null);
+    const pays = speeds.importMsPerToken < speeds.prefillMsPerToken;
+    return found ? { ...plain, reason: pays ? 'too-little-reuse' : 'below-break-even' } : plain;
+  }
   const moved = draftOf(input, base, chosen);
   if (moved.pieces.length === base.length) return { ...plain, reason: 'too-little-reuse' };
   const reason = objection(input, base, moved, plain);

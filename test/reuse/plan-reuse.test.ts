@@ -85,8 +85,8 @@ describe('planReuse, case by case', () => {
     const decision = planFor([donor], target);
     expect(decision.outcome).toBe('reused');
     const ranges = rangesOf(decision);
-    // The newline before the document is part of the run: the card is fresh, then the seam.
-    expect(ranges.slice(0, 2)).toEqual(['8-22 changed', '22-38 seam']);
+    // The newline before the document is part of the run, but not of the seam.
+    expect(ranges.slice(0, 2)).toEqual(['8-22 changed', '22-39 seam']);
     expect(ranges.at(-1)).toBe(`${target.length - 5}-${target.length} suffix`);
     expect(ranges.filter((r) => r.endsWith('delimiter')).length).toBeGreaterThan(10);
     expect(decision.plan!.imports).toEqual([
@@ -103,26 +103,33 @@ describe('planReuse, case by case', () => {
     expect(rangesOf(decision).slice(0, 2)).toEqual(['150-151 changed', '151-183 closure']);
   });
 
-  it('closes an edit whose other side comes from another donor as well', () => {
-    // The front is of b, the rest of a; the line goes on behind a new word.
-    const front = [...passage(7), ...words(6, 36)];
-    const rest = [...words(5, 37), NEWLINE, ...document];
-    const a = donorOf('a', [...passage(8), ...words(6, 38), 4998, ...rest, ...question]);
-    const b = donorOf('b', [...front, ...words(60, 39), ...question]);
-    const decision = planFor([a, b], [...front, 4999, ...rest, ...question]);
+  it('closes an edit whatever serves the text on its left', () => {
+    // Donor a has the whole document with one word changed, donor b the front of it as it is now.
+    const edited = [...document];
+    edited[150] = 4999;
+    const target = [...words(9, 32), NEWLINE, ...edited, ...question];
+    const a = donorOf('a', [...words(12, 33), NEWLINE, ...document, ...question]);
+    const b = donorOf('b', [...words(9, 32), NEWLINE, ...edited.slice(0, 151), ...words(30, 39)]);
+    const decision = planFor([a, b], target);
     expect(decision.plan!.imports.map(({ segment }) => segment)).toEqual(['b', 'a']);
-    const at = front.length;
-    expect(rangesOf(decision).slice(0, 2)).toEqual([
-      `${at}-${at + 1} changed`,
-      `${at + 1}-${at + 33} closure`,
-    ]);
+    expect(rangesOf(decision)[0]).toBe('161-193 closure');
+  });
+
+  it('recomputes the rest of the block where a moved passage got another label', () => {
+    const labelled = (order: number[]): number[] =>
+      order.flatMap((n, i) => [4990, 4900 + i, ...passage(n), ...passage(n + 10)]).concat(question);
+    const donor = donorOf('a', [...words(8, 30), NEWLINE, ...labelled([1, 2, 3, 4, 5])]);
+    const target = [...words(8, 30), NEWLINE, ...labelled([1, 2, 4, 5, 3])];
+    // Passage 4 comes third: behind 9 tokens and two passages of 88; its label is two tokens long.
+    const ranges = rangesOf(planFor([donor], target, { fallbacks: false }));
+    expect(ranges[0]).toBe('187-230 seam');
   });
 
   it('inserts a passage between two others: the passage and one seam', () => {
     const grown = [...document.slice(0, 129), ...passage(7), ...document.slice(129)];
     const decision = planFor([donorOf('a', [...document, ...question])], [...grown, ...question]);
     expect(decision.plan!.imports.map(({ targetStart }) => targetStart)).toEqual([0, 170]);
-    expect(rangesOf(decision).slice(0, 2)).toEqual(['129-170 changed', '170-186 seam']);
+    expect(rangesOf(decision).slice(0, 2)).toEqual(['129-170 changed', '170-188 seam']);
   });
 
   it('takes each of two swapped passages with a seam of its own', () => {
@@ -130,10 +137,10 @@ describe('planReuse, case by case', () => {
     const swapped = [1, 5, 3, 4, 2, 6].flatMap(passage);
     const decision = planFor([donor], [...words(8, 30), NEWLINE, ...swapped, ...question]);
     expect(decision.plan!.imports.map(({ donorStart }) => donorStart)).toEqual([
-      0, 181, 93, 52, 222,
+      0, 181, 95, 52, 224,
     ]);
     const seams = rangesOf(decision).filter((range) => range.endsWith('seam'));
-    expect(seams).toEqual(['52-68 seam', '93-109 seam', '181-197 seam', '222-238 seam']);
+    expect(seams).toEqual(['52-68 seam', '95-111 seam', '181-197 seam', '224-240 seam']);
   });
 
   it('closes a deletion inside a block as well', () => {
@@ -162,7 +169,7 @@ describe('planReuse, case by case', () => {
     const segments = (decision: ReturnType<typeof planFor>) =>
       decision.plan!.imports.map(({ segment }) => segment);
     expect(segments(planFor(donors, target))).toEqual(['new']);
-    const mine = donorOf('mine', [...card, ...other, NEWLINE, ...document, ...question]);
+    const mine = donorOf('mine', [...card, NEWLINE, ...other, NEWLINE, ...document, ...question]);
     expect(segments(planFor([mine, ...donors], target))).toEqual(['mine', 'mine']);
   });
 
@@ -175,7 +182,7 @@ describe('planReuse, case by case', () => {
     const target = [...words(12, 12), NEWLINE, ...edited, ...question];
     expect(rangesOf(planFor([donor], target))).toEqual([
       '0-12 changed',
-      '12-28 seam',
+      '12-29 seam',
       '113-114 delimiter',
       '117-118 delimiter',
       `${target.length - 5}-${target.length} suffix`,
@@ -231,20 +238,23 @@ describe('planReuse, case by case', () => {
 
   it('falls back when too little is saved', () => {
     const target = [...passage(1), ...words(190, 4), ...words(190, 5), ...question];
-    const decision = planFor([donorOf('a', [...words(20, 9), ...passage(1), ...question])], target);
+    const decision = planFor(
+      [donorOf('a', [...words(20, 9), NEWLINE, ...passage(1), ...question])],
+      target,
+    );
     expect(decision).toMatchObject({ outcome: 'cold', reason: 'too-little-reuse', plan: null });
   });
 
   it('falls back when the order is mostly reversed, unless told not to', () => {
-    const donor = donorOf('a', [...words(20, 9), ...document, ...question]);
-    const target = [...words(10, 8), ...[6, 5, 4, 3, 2, 1].flatMap(passage), ...question];
+    const donor = donorOf('a', [...words(20, 9), NEWLINE, ...document, ...question]);
+    const target = [...words(10, 8), NEWLINE, ...[6, 5, 4, 3, 2, 1].flatMap(passage), ...question];
     expect(planFor([donor], target, { minReuse: 0.1 })).toMatchObject({ reason: 'inverted-order' });
     expect(planFor([donor], target, { fallbacks: false }).outcome).toBe('reused');
   });
 
   it('falls back when importing would be slower than computing', () => {
-    const donor = donorOf('a', [...words(20, 9), ...document, ...question]);
-    const target = [...words(10, 8), ...document, ...question];
+    const donor = donorOf('a', [...words(20, 9), NEWLINE, ...document, ...question]);
+    const target = [...words(10, 8), NEWLINE, ...document, ...question];
     const index = new DonorIndex();
     index.add(donor);
     const tokens = Int32Array.from(target);
