@@ -1,0 +1,91 @@
+// The meaning guard: does an edit change what the text says, and not only how? Judged on the diff alone, for a
+// similarity of whole texts cannot tell "enable 2FA" from "disable 2FA" (.82) or "2+2" from "2+3" (.96).
+import { choices, dates, negations, numbers, roles, units } from './word-lists.ts';
+import { diffWords, type WordChange } from './word-diff.ts';
+
+/** What kind of meaning an edit touches. */
+export const criticalKinds = [
+  'number',
+  'date',
+  'unit',
+  'negation',
+  'choice',
+  'name',
+  'code',
+  'role',
+  'swap',
+] as const;
+export type CriticalKind = (typeof criticalKinds)[number];
+
+const HAS_DIGIT = /\d/;
+const LOOKS_LIKE_DATE = /^\d{1,4}[-/.]\d{1,2}([-/.]\d{1,4})?$|^\d{1,2}:\d{2}/;
+const CAPITAL = /^\p{Lu}/u;
+const ACRONYM = /^\p{Lu}{2,}/u;
+const MIXED_CASE = /\p{Ll}\p{Lu}/u;
+const SYMBOL = /[=<>{}[\]()_\\/@#$%^&*+|~`]|^-+\p{L}/u;
+const ROLE_MARKER = /^<\|/;
+
+function kindsOfWord(word: string, startsSentence: boolean): CriticalKind[] {
+  const lower = word.toLowerCase().replaceAll('’', "'");
+  const kinds: CriticalKind[] = [];
+  if (ROLE_MARKER.test(word) || roles.has(lower)) kinds.push('role');
+  if (LOOKS_LIKE_DATE.test(word) || dates.has(lower)) kinds.push('date');
+  if (HAS_DIGIT.test(word) || numbers.has(lower)) kinds.push('number');
+  if (units.has(lower)) kinds.push('unit');
+  if (negations.has(lower)) kinds.push('negation');
+  if (choices.has(lower)) kinds.push('choice');
+  if (SYMBOL.test(word) || MIXED_CASE.test(word)) kinds.push('code');
+  if (ACRONYM.test(word) || (CAPITAL.test(word) && !startsSentence)) kinds.push('name');
+  return kinds;
+}
+
+/** A capital counts only where no sentence begins. */
+function kindsOfChange({ removed, inserted, startsSentence }: WordChange): CriticalKind[] {
+  return [removed, inserted].flatMap((words) =>
+    words.flatMap((word, i) => kindsOfWord(word, startsSentence && i === 0)),
+  );
+}
+
+/** Prefixes that turn a word into its opposite: "safe" → "unsafe". */
+function isOpposite(a: string, b: string): boolean {
+  const [short, long] = a.length < b.length ? [a, b] : [b, a];
+  return /^(un|in|im|ir|il|dis|non|de|mis|anti|hyper|hypo|over|under)-?$/.test(
+    long.slice(0, long.length - short.length),
+  )
+    ? long.endsWith(short)
+    : false;
+}
+
+/** "hyper-" for "hypo-": words that differ only where the meaning sits. */
+function hasOppositeWords({ removed, inserted }: WordChange): boolean {
+  const stem = (word: string): string =>
+    word.replace(/^(hyper|hypo|over|under|in|out|pre|post)-?/, '');
+  return removed.some((before) =>
+    inserted.some((after) => {
+      const [a, b] = [before.toLowerCase(), after.toLowerCase()];
+      return a !== b && (isOpposite(a, b) || (stem(a) === stem(b) && stem(a) !== ''));
+    }),
+  );
+}
+
+/** The same words in other places: "A paid B" → "B paid A". */
+function isSwap(changes: readonly WordChange[]): boolean {
+  const sorted = (pick: (change: WordChange) => readonly string[]): string =>
+    changes
+      .flatMap(pick)
+      .map((word) => word.toLowerCase())
+      .filter((word) => /\p{L}/u.test(word))
+      .sort()
+      .join(' ');
+  const removed = sorted((change) => change.removed);
+  return removed !== '' && removed === sorted((change) => change.inserted);
+}
+
+/** Empty = the edit is about wording; kinds in the order of `criticalKinds`. */
+export function criticalChanges(before: string, after: string): CriticalKind[] {
+  const changes = diffWords(before, after);
+  const found = new Set(changes.flatMap(kindsOfChange));
+  if (changes.some(hasOppositeWords)) found.add('negation');
+  if (isSwap(changes)) found.add('swap');
+  return criticalKinds.filter((kind) => found.has(kind));
+}

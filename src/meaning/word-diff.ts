@@ -1,0 +1,65 @@
+// Which words differ between two short texts: the diff that the meaning guard judges. Longest common
+// subsequence over words; punctuation and numbers with their signs are words of their own.
+
+/** Longer texts are judged as wholly changed: the table grows with the square. */
+const MAX_WORDS = 400;
+
+const WORD =
+  /<\|[^|>]*\|>|(?<=^|\s)--?\p{L}[\p{L}\d-]*|[-+−]?\d(?:[\d.,:/-]*\d)?|[\p{L}\p{M}'’]+|[^\s\p{L}\p{M}\d]/gu;
+
+export const wordsOf = (text: string): string[] => text.match(WORD) ?? [];
+
+export interface WordChange {
+  readonly removed: readonly string[];
+  readonly inserted: readonly string[];
+  /** Whether the change stands at the start of a sentence, where every word is capitalised. */
+  readonly startsSentence: boolean;
+}
+
+const ENDS_SENTENCE = /^[.?!:;]$/;
+
+/** lengths[i * (b.length + 1) + j] = longest common subsequence of a[i…] and b[j…]. */
+function subsequences(a: readonly string[], b: readonly string[]): Uint16Array {
+  const width = b.length + 1;
+  const lengths = new Uint16Array((a.length + 1) * width);
+  for (let i = a.length - 1; i >= 0; i--) {
+    for (let j = b.length - 1; j >= 0; j--) {
+      lengths[i * width + j] =
+        a[i] === b[j]
+          ? lengths[(i + 1) * width + j + 1]! + 1
+          : Math.max(lengths[(i + 1) * width + j]!, lengths[i * width + j + 1]!);
+    }
+  }
+  return lengths;
+}
+
+/** Changes in order; none when the words are the same. */
+export function diffWords(before: string, after: string): WordChange[] {
+  const [a, b] = [wordsOf(before), wordsOf(after)];
+  if (Math.max(a.length, b.length) > MAX_WORDS) {
+    return before === after ? [] : [{ removed: a, inserted: b, startsSentence: true }];
+  }
+  const lengths = subsequences(a, b);
+  const width = b.length + 1;
+  const changes: WordChange[] = [];
+  let [i, j] = [0, 0];
+  while (i < a.length || j < b.length) {
+    if (i < a.length && j < b.length && a[i] === b[j]) {
+      i++;
+      j++;
+      continue;
+    }
+    const [fromA, fromB] = [i, j];
+    while (i < a.length || j < b.length) {
+      if (i < a.length && j < b.length && a[i] === b[j]) break;
+      const skipA =
+        j >= b.length ||
+        (i < a.length && lengths[(i + 1) * width + j]! >= lengths[i * width + j + 1]!);
+      if (skipA) i++;
+      else j++;
+    }
+    const startsSentence = fromB === 0 || ENDS_SENTENCE.test(b[fromB - 1]!);
+    changes.push({ removed: a.slice(fromA, i), inserted: b.slice(fromB, j), startsSentence });
+  }
+  return changes;
+}
