@@ -2,7 +2,7 @@
 // (tokenizer, match, reuse), tops (sidecar, runner, serve, harness, bench, demo, commands). Each third-party
 // package has one owner. The comment of a rule is what a developer reads when it fires.
 const room = (name) => `^src/${name}/`;
-const leaves = '^src/(errors\\.ts|kv/|protocol/|telemetry/|gguf/|provisioning/|samples/)';
+const leaves = '^src/(errors\\.ts|kv/|protocol/|telemetry/|gguf/|provisioning/|samples/|meaning/)';
 
 const only = (name, comment, from, allowed) => ({
   name,
@@ -90,8 +90,8 @@ module.exports = {
       comment:
         'Rooms get their options passed in: only the commands know environment, flags and files.',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(main\\.ts|config(-file)?\\.ts|commands/)' },
-      to: { path: '^src/config(-file)?\\.ts$' },
+      from: { path: '^src/', pathNot: '^src/(main\\.ts|config(-file|-schema)?\\.ts|commands/)' },
+      to: { path: '^src/config(-file|-schema)?\\.ts$' },
     },
     {
       name: 'commands-are-the-top',
@@ -123,8 +123,8 @@ module.exports = {
     only(
       'config-knows-options',
       'config.ts composes option types and defaults; it starts nothing.',
-      '^src/config(-file)?\\.ts$',
-      '^src/(config-file\\.ts|errors\\.ts|protocol/|reuse/|runner/backend/)',
+      '^src/config(-file|-schema)?\\.ts$',
+      '^src/(config-(file|schema)\\.ts|errors\\.ts|routes/|runner/backend/)',
     ),
     only(
       'examples-use-the-public-door',
@@ -152,6 +152,13 @@ module.exports = {
       '^src/(protocol|kv)/|^src/errors',
     ),
     only('gguf-is-a-leaf', 'gguf knows errors only.', room('gguf'), '^src/gguf/|^src/errors'),
+    only('meaning-is-a-leaf', 'meaning judges texts.', room('meaning'), room('meaning')),
+    only(
+      'routes-chooses-options',
+      'routes composes the options of match and reuse; it plans nothing.',
+      room('routes'),
+      '^src/(routes|match|reuse|protocol)/',
+    ),
     only('samples-is-a-leaf', 'samples are texts.', room('samples'), room('samples')),
     only(
       'provisioning-is-a-leaf',
@@ -173,9 +180,9 @@ module.exports = {
     ),
     only(
       'reuse-is-pure',
-      'The planner knows kv and protocol, nothing that has state.',
+      'The planner knows kv, protocol and meaning, nothing that has state.',
       room('reuse'),
-      '^src/(reuse|kv|protocol)/',
+      '^src/(reuse|kv|protocol|meaning)/',
     ),
     {
       name: 'reuse-has-no-io',
@@ -224,7 +231,7 @@ module.exports = {
       'sidecar-never-sees-tensors',
       'Sidecar and runner meet in protocol alone.',
       room('sidecar'),
-      `^src/(sidecar|tokenizer|match|reuse)/|${leaves}`,
+      `^src/(sidecar|tokenizer|match|reuse|routes)/|${leaves}`,
     ),
     only(
       'runner-never-sees-text',
@@ -247,7 +254,11 @@ module.exports = {
     owner('@huggingface/tokenizers', '^src/tokenizer/', 'Text becomes tokens in one room.'),
     owner('@huggingface/jinja', '^src/tokenizer/', 'Templates are rendered in one room.'),
     owner('@huggingface/hub', '^src/model-files/', 'Models are fetched in one room.'),
-    owner('ajv', '^src/protocol/', 'Plans are checked in one room.'),
+    owner(
+      'ajv',
+      '^src/(protocol/|config-schema\\.ts$)',
+      'Schemas are checked where they are published.',
+    ),
     owner('protobufjs', '^src/runner/graph/', 'Graphs are encoded in one room.'),
     owner('prom-client', '^src/telemetry/', 'Metrics have one owner.'),
     owner('pino', '^src/telemetry/', 'Logs have one owner.'),

@@ -39,7 +39,41 @@ reuse: { minRun: 48, closure: { max: 80 } }`,
       { name: 'northgate', keys: ['secret', 'key-for-tests'] },
       { name: 'southside', keys: [] },
     ]);
-    expect(settings.reuse).toMatchObject({ minRun: 48, seam: 16, closure: { min: 32, max: 80 } });
+    expect(settings.reuse.options).toMatchObject({
+      minRun: 48,
+      seam: 16,
+      closure: { min: 32, max: 80 },
+    });
+  });
+
+  it('reads routes: conditions, and settings on top of the general ones or of another policy', () => {
+    const { routes } = fromFile(
+      `reuse: { minRun: 40 }
+routes:
+  - name: ward
+    match: { path: /v1/chat/completions, header: { X-App: ward } }
+    reuse: { strict: true, minSimilarity: 0.8 }
+  - match: { model: "tutor-*", key: "env:TUTOR" }
+    reuse: { policy: semantic, qualityBudget: { top1: 0.98 } }
+  - match: { key: "env:MISSING" }
+    reuse: { policy: exact }`,
+      { TUTOR: 'secret' },
+    );
+    expect(routes.map(({ name }) => name)).toEqual(['ward', 'route-2', 'route-3']);
+    expect(routes[0]!.match.header).toEqual({ 'x-app': 'ward' });
+    expect(routes[0]!.reuse.options).toMatchObject({
+      policy: 'edit-closure',
+      minRun: 40,
+      strict: true,
+      minSimilarity: 0.8,
+    });
+    expect(routes[1]!.match).toEqual({ model: 'tutor-*', key: 'secret' });
+    expect(routes[1]!.reuse).toMatchObject({
+      options: { policy: 'semantic', minRun: 32, fullLayers: 1, minSimilarity: 0.92 },
+      qualityBudget: { top1: 0.98, samples: 50 },
+    });
+    // A key that is not in the environment must match nobody.
+    expect(routes[2]!.match.key).toBe('\0');
   });
 
   it.each([
@@ -50,6 +84,24 @@ reuse: { minRun: 48, closure: { max: 80 } }`,
       'reuse: { minReuse: 2 }',
       /reuse.minReuse must be a number from 0 to 1/,
     ],
+    [
+      'a threshold below the shortest run',
+      'reuse: { minRun: 16 }',
+      /reuse.minRun must be a number from 23/,
+    ],
+    [
+      'a route without conditions',
+      'routes: [{ match: {}, reuse: {} }]',
+      /routes\[0\].match must NOT have fewer/,
+    ],
+    ['a route without settings', 'routes: [{ match: { path: /x } }]', /routes\[0\] needs "reuse"/],
+    [
+      'a misspelt threshold of a route',
+      'routes: [{ match: { path: /v1 }, reuse: { minRuns: 40 } }]',
+      /unknown key "minRuns" in routes\[0\].reuse.*Did you mean "minRun"/,
+    ],
+    ['the policy that is for tests', 'reuse: { policy: naive }', /reuse.policy must be one of off/],
+    ['a top-up without ratio', 'reuse: { topUp: { selector: dhd } }', /reuse.topUp/],
     ['an unknown policy', 'reuse: { policy: magic }', /reuse.policy must be one of off, exact/],
     [
       'one key for two tenants',

@@ -4,8 +4,14 @@
 import { basename } from 'node:path';
 import type { Donor } from '../kv/index.ts';
 import { DonorIndex, tenantScope } from '../match/index.ts';
-import type { PolicyName, ReusePlan, SpeedTable } from '../protocol/index.ts';
-import { defaultReuseOptions, planReuse, type PlanDecision } from '../reuse/index.ts';
+import {
+  topUpSelectors,
+  type PolicyName,
+  type ReusePlan,
+  type RunnerInfo,
+  type SpeedTable,
+} from '../protocol/index.ts';
+import { optionsOf, planReuse, type PlanDecision } from '../reuse/index.ts';
 import type { EncodedPrompt, Tokenizer } from '../tokenizer/index.ts';
 import { percentile } from './statistics.ts';
 import { readTrace, type TraceRequest } from './trace-file.ts';
@@ -16,6 +22,26 @@ export const fixedSpeeds: SpeedTable = {
   prefillMsPerToken: 2,
   importFixedMs: 10,
   importMsPerToken: 0.05,
+};
+
+/** Able to do everything: what each policy would do, not what one runner can. */
+const replayRunner: Pick<RunnerInfo, 'fingerprint' | 'speeds' | 'capabilities' | 'layout'> = {
+  fingerprint: 'replay',
+  speeds: fixedSpeeds,
+  capabilities: {
+    topUp: topUpSelectors,
+    fullLayers: true,
+    decodeRefresh: true,
+    unequalTokens: true,
+  },
+  layout: {
+    numLayers: 30,
+    numKvHeads: 3,
+    headDim: 64,
+    dtype: 'float32',
+    ropeTheta: 100_000,
+    ropeDims: 64,
+  },
 };
 
 export type Share = 'private' | 'group' | 'public' | 'all';
@@ -108,25 +134,25 @@ class Replay {
       tokens: prompt.tokens,
       exactTokens: firstApproximate(decision.plan, prompt.tokens.length),
       promptTokens: prompt.tokens.length,
+      storedAt: request.t_ms,
     });
   }
 
   #plan(prompt: EncodedPrompt, scope: string, owner: string, at: number): PlanDecision {
     const options = {
-      ...defaultReuseOptions,
-      policy: this.#policy,
+      ...optionsOf(this.#policy),
       fallbacks: this.#options.fallbacks,
     };
     const start = performance.now();
     const decision = planReuse({
       planId: `plan-${at}`,
-      fingerprint: 'replay',
       target: prompt.tokens,
       suffixStart: prompt.suffixStart,
       tokenClasses: this.#options.tokenizer.tokenClasses,
       candidates: this.#index.candidates({ scope, owner, target: prompt.tokens }, options.minRun),
       options,
-      speeds: fixedSpeeds,
+      runner: replayRunner,
+      readText: (tokens, start, end) => this.#options.tokenizer.decode(tokens.subarray(start, end)),
     });
     this.lookupMs.push(performance.now() - start);
     return decision;

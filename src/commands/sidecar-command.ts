@@ -28,7 +28,7 @@ export async function startSidecar(
     modelId: modelIdOf(model.path),
     modelAliases: ['default'],
     tenants: settings.tenants,
-    reuse: settings.reuse,
+    settings,
     ...(settings.upstream !== null && { upstream: settings.upstream }),
     log,
     newId: randomUUID,

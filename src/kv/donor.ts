@@ -7,6 +7,8 @@ export interface Donor {
   readonly tokens: Int32Array;
   readonly exactTokens: number;
   readonly promptTokens: number;
+  /** Monotonic milliseconds; -Infinity = before we can remember. */
+  readonly storedAt: number;
 }
 
 /** target[targetStart + i] === donor.tokens[donorStart + i] for 0 <= i < length, inside the donor's exact part. */
@@ -32,4 +34,6 @@ export interface Candidates {
    * target position, so that the first of several equally good runs is the most recent.
    */
   readonly runs: readonly EqualRun[];
+  /** Similarity of a donor's text to the target's, 0..1, where it is known. */
+  readonly similarity: ReadonlyMap<Donor, number>;
 }

@@ -8,6 +8,8 @@ export interface DonorQuery {
   readonly scope: string;
   readonly owner: string | null;
   readonly target: Int32Array;
+  /** Only donors stored at this time or later. */
+  readonly since?: number;
 }
 
 /** Of one owner the newest prompts are looked at: conversations go on soon, or not at all. */
@@ -45,11 +47,15 @@ class ScopeIndex {
   }
 
   /** The owner's earlier prompt that this one goes on from, with the longest common part. */
-  continuation(owner: string | null, target: Int32Array): PrefixMatch | null {
+  continuation(
+    owner: string | null,
+    target: Int32Array,
+    accept: (donor: Donor) => boolean,
+  ): PrefixMatch | null {
     const owned = owner === null ? undefined : this.byOwner.get(owner);
     let best: PrefixMatch | null = null;
     for (const donor of owned ?? []) {
-      if (donor.promptTokens >= target.length) continue;
+      if (donor.promptTokens >= target.length || !accept(donor)) continue;
       const length = commonPrefix(target, donor.tokens, target.length - 1);
       if (length < donor.promptTokens) continue;
       if (length >= (best?.length ?? 0)) best = { donor, length };
@@ -57,6 +63,13 @@ class ScopeIndex {
     return best;
   }
 }
+
+const nothing: Candidates = {
+  exactPrefix: null,
+  continuation: null,
+  runs: [],
+  similarity: new Map(),
+};
 
 export class DonorIndex {
   readonly #scopes = new Map<string, ScopeIndex>();
@@ -94,16 +107,18 @@ export class DonorIndex {
     this.#donors.clear();
   }
 
-  candidates({ scope, owner, target }: DonorQuery, minRun: number): Candidates {
+  candidates({ scope, owner, target, since = -Infinity }: DonorQuery, minRun: number): Candidates {
     const index = this.#scopes.get(scope);
-    if (!index) return { exactPrefix: null, continuation: null, runs: [] };
-    const exactPrefix = index.prefixes.longest(target);
+    if (!index) return nothing;
+    const accept = (donor: Donor): boolean => donor.storedAt >= since;
+    const exactPrefix = index.prefixes.longest(target, accept);
     const from = exactPrefix?.length ?? 0;
     const nominated = exactPrefix ? [exactPrefix.donor] : [];
     return {
       exactPrefix,
-      continuation: index.continuation(owner, target),
-      runs: index.runs.find({ target, minRun, from, nominated }),
+      continuation: index.continuation(owner, target, accept),
+      runs: index.runs.find({ target, minRun, from, nominated }).filter((run) => accept(run.donor)),
+      similarity: new Map(),
     };
   }
 

@@ -99,12 +99,13 @@ export class PrefixIndex {
     for (let at = path.length - 1; at >= 0; at--) this.#tidy(path[at]!, path[at - 1] ?? null);
   }
 
-  longest(target: Int32Array): PrefixMatch | null {
+  /** `accept` may only refuse by age: what is older than a refused donor is refused as well. */
+  longest(target: Int32Array, accept: (donor: Donor) => boolean = () => true): PrefixMatch | null {
     let node = this.#root;
     let length = 0;
     while (node?.end === length) {
       const child: Node | undefined = node.children.get(target[length]!);
-      if (!child) break;
+      if (!child || !accept(child.latest.donor)) break;
       length = agreeUpTo(child, target, target.length);
       node = child;
     }

@@ -23,20 +23,25 @@ const CAPITAL = /^\p{Lu}/u;
 const ACRONYM = /^\p{Lu}{2,}/u;
 const MIXED_CASE = /\p{Ll}\p{Lu}/u;
 const SYMBOL = /[=<>{}[\]()_\\/@#$%^&*+|~`]|^-+\p{L}/u;
-const ROLE_MARKER = /^<\|/;
+
+/** What a word is about; a capital says something only inside a sentence. */
+const tests: Record<Exclude<CriticalKind, 'swap'>, (word: string, lower: string) => boolean> = {
+  role: (word, lower) => word.startsWith('<|') || roles.has(lower),
+  date: (word, lower) => LOOKS_LIKE_DATE.test(word) || dates.has(lower),
+  number: (word, lower) => HAS_DIGIT.test(word) || numbers.has(lower),
+  unit: (_, lower) => units.has(lower),
+  negation: (_, lower) => negations.has(lower),
+  choice: (_, lower) => choices.has(lower),
+  code: (word) => SYMBOL.test(word) || MIXED_CASE.test(word),
+  name: (word) => CAPITAL.test(word),
+};
 
 function kindsOfWord(word: string, startsSentence: boolean): CriticalKind[] {
   const lower = word.toLowerCase().replaceAll('’', "'");
-  const kinds: CriticalKind[] = [];
-  if (ROLE_MARKER.test(word) || roles.has(lower)) kinds.push('role');
-  if (LOOKS_LIKE_DATE.test(word) || dates.has(lower)) kinds.push('date');
-  if (HAS_DIGIT.test(word) || numbers.has(lower)) kinds.push('number');
-  if (units.has(lower)) kinds.push('unit');
-  if (negations.has(lower)) kinds.push('negation');
-  if (choices.has(lower)) kinds.push('choice');
-  if (SYMBOL.test(word) || MIXED_CASE.test(word)) kinds.push('code');
-  if (ACRONYM.test(word) || (CAPITAL.test(word) && !startsSentence)) kinds.push('name');
-  return kinds;
+  const kinds = (Object.keys(tests) as (keyof typeof tests)[]).filter((kind) =>
+    tests[kind](word, lower),
+  );
+  return startsSentence && !ACRONYM.test(word) ? kinds.filter((kind) => kind !== 'name') : kinds;
 }
 
 /** A capital counts only where no sentence begins. */

@@ -1,3 +1,3 @@
 // Does an edit change what a text says? Pure functions over short texts.
-export { criticalChanges, criticalKinds } from './critical-edit.ts';
+export { criticalChanges } from './critical-edit.ts';
 export type { CriticalKind } from './critical-edit.ts';

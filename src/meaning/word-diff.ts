@@ -33,33 +33,34 @@ function subsequences(a: readonly string[], b: readonly string[]): Uint16Array {
   return lengths;
 }
 
+/** Pairs of positions of equal words, in order, with the end of both texts last. */
+function anchors(a: readonly string[], b: readonly string[]): [number, number][] {
+  const lengths = subsequences(a, b);
+  const width = b.length + 1;
+  const found: [number, number][] = [];
+  let [i, j] = [0, 0];
+  while (i < a.length && j < b.length) {
+    if (a[i] === b[j]) found.push([i++, j++]);
+    else if (lengths[(i + 1) * width + j]! >= lengths[i * width + j + 1]!) i++;
+    else j++;
+  }
+  return [...found, [a.length, b.length]];
+}
+
 /** Changes in order; none when the words are the same. */
 export function diffWords(before: string, after: string): WordChange[] {
   const [a, b] = [wordsOf(before), wordsOf(after)];
   if (Math.max(a.length, b.length) > MAX_WORDS) {
     return before === after ? [] : [{ removed: a, inserted: b, startsSentence: true }];
   }
-  const lengths = subsequences(a, b);
-  const width = b.length + 1;
   const changes: WordChange[] = [];
-  let [i, j] = [0, 0];
-  while (i < a.length || j < b.length) {
-    if (i < a.length && j < b.length && a[i] === b[j]) {
-      i++;
-      j++;
-      continue;
+  let [fromA, fromB] = [0, 0];
+  for (const [i, j] of anchors(a, b)) {
+    if (i > fromA || j > fromB) {
+      const startsSentence = fromB === 0 || ENDS_SENTENCE.test(b[fromB - 1]!);
+      changes.push({ removed: a.slice(fromA, i), inserted: b.slice(fromB, j), startsSentence });
     }
-    const [fromA, fromB] = [i, j];
-    while (i < a.length || j < b.length) {
-      if (i < a.length && j < b.length && a[i] === b[j]) break;
-      const skipA =
-        j >= b.length ||
-        (i < a.length && lengths[(i + 1) * width + j]! >= lengths[i * width + j + 1]!);
-      if (skipA) i++;
-      else j++;
-    }
-    const startsSentence = fromB === 0 || ENDS_SENTENCE.test(b[fromB - 1]!);
-    changes.push({ removed: a.slice(fromA, i), inserted: b.slice(fromB, j), startsSentence });
+    [fromA, fromB] = [i + 1, j + 1];
   }
   return changes;
 }

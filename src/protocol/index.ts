@@ -1,5 +1,5 @@
 // What a sidecar and a runner say to each other. Knows nothing of HTTP, tensors or text.
-export { PLAN_VERSION, policyNames } from './reuse-plan.ts';
+export { PLAN_VERSION, policyNames, topUpSelectors } from './reuse-plan.ts';
 export type {
   DegradedReason,
   PlanImport,
@@ -9,6 +9,7 @@ export type {
   ReceiptTimings,
   RecomputeReason,
   ReusePlan,
+  TopUp,
 } from './reuse-plan.ts';
 export { checkPlan } from './check-plan.ts';
 export { planSchema } from './plan-schema.ts';

@@ -3,7 +3,7 @@ import { PLAN_VERSION, type ReusePlan } from '../protocol/index.ts';
 import type { PlanDecision, PlanReason } from './options.ts';
 import type { Piece } from './piece.ts';
 import type { PlanInput } from './plan-input.ts';
-import { predictMs } from './predict-cost.ts';
+import { extraTokens, predictMs } from './predict-cost.ts';
 import type { RecomputeMap } from './recompute-map.ts';
 
 export interface Draft {
@@ -14,13 +14,19 @@ export interface Draft {
 const tokensOf = (pieces: readonly Piece[]): number =>
   pieces.reduce((sum, piece) => sum + piece.length, 0);
 
+const noExtras = { topUp: null, fullLayers: 0, decodeRefresh: 0 } as const;
+
 function planOf(input: PlanInput, { pieces, fresh }: Draft): ReusePlan {
+  const { planId, target, runner } = input;
+  // Nothing approximate, nothing to refresh.
+  const approximate = pieces.some((piece) => !piece.exact);
+  const options = approximate ? input.options : { ...input.options, ...noExtras };
   return {
     version: PLAN_VERSION,
-    planId: input.planId,
-    fingerprint: input.fingerprint,
-    numTokens: input.target.length,
-    policy: input.options.policy,
+    planId,
+    fingerprint: runner.fingerprint,
+    numTokens: target.length,
+    policy: options.policy,
     imports: pieces.map(({ donor, donorStart, targetStart, length, exact }) => ({
       segment: donor.segment,
       donorStart,
@@ -29,9 +35,9 @@ function planOf(input: PlanInput, { pieces, fresh }: Draft): ReusePlan {
       exact,
     })),
     recompute: fresh.ranges(),
-    topUp: null,
-    fullLayers: 0,
-    decodeRefresh: 0,
+    topUp: options.topUp,
+    fullLayers: options.fullLayers,
+    decodeRefresh: options.decodeRefresh,
   };
 }
 
@@ -40,6 +46,7 @@ export function assemble(input: PlanInput, draft: Draft, reason: PlanReason): Pl
   const importedTokens = tokensOf(draft.pieces) - exactTokens;
   const recomputedTokens = draft.fresh.count(0, input.target.length);
   const cold = draft.pieces.length === 0;
+  const { speeds } = input.runner;
   return {
     plan: cold ? null : planOf(input, draft),
     outcome: cold ? 'cold' : importedTokens > 0 ? 'reused' : 'exact',
@@ -47,7 +54,11 @@ export function assemble(input: PlanInput, draft: Draft, reason: PlanReason): Pl
     exactTokens,
     importedTokens,
     recomputedTokens,
-    predictedMs: predictMs(input.speeds, recomputedTokens, exactTokens + importedTokens),
-    coldMs: predictMs(input.speeds, input.target.length, 0),
+    predictedMs: predictMs(
+      speeds,
+      recomputedTokens + (importedTokens > 0 ? extraTokens(input, draft.fresh) : 0),
+      exactTokens + importedTokens,
+    ),
+    coldMs: predictMs(speeds, input.target.length, 0),
   };
 }

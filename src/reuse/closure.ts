@@ -7,8 +7,8 @@
 //   replaced   "card A|card B ¶ …"         another text: most of the block went, or it got another label in
 //              "[2]|[5] guideline …"       another place: the rest of the block, and the seam
 //
-// Only the tokens beside the piece count, not what serves them: a plan cannot get rid of a closure by taking
-// its neighbour from another donor, or from none.
+// Only the tokens count, not what serves them: a plan cannot get rid of a closure by taking the text on its left
+// from another donor, or by starting a little later.
 import type { ReuseOptions } from './options.ts';
 import { targetEnd, type Piece } from './piece.ts';
 import { endsBlock, type TokenClasses } from './token-classes.ts';
@@ -44,10 +44,15 @@ function blockEnd(tokens: Int32Array, at: number, limit: number, classes: TokenC
   return limit;
 }
 
-interface BlockChange {
+export interface BlockChange {
   readonly kind: 'moved' | 'edited' | 'replaced';
-  /** Equal tokens between the change and the piece. */
-  readonly distance: number;
+  /** Where the equal text begins that the piece is part of: right behind the change. */
+  readonly start: number;
+  /** Where the block around that place begins, in target and donor. */
+  readonly inTarget: number;
+  readonly inDonor: number;
+  /** Equal tokens at the start of that block. */
+  readonly common: number;
 }
 
 /** Whether enough tokens are equal to the left of the two positions. */
@@ -58,34 +63,42 @@ function hasSameContext(target: Int32Array, at: number, donor: Int32Array, from:
   return true;
 }
 
-/** What changed in the block around the start of `piece`, between its own start and the piece. */
-function changeBefore(piece: Piece, { target, classes }: ChangeContext): BlockChange {
-  const { targetStart, donorStart } = piece;
+/** Tokens in front of the piece that are equal as well: another piece may serve them. At most `limit`. */
+function equalBefore({ donor, donorStart, targetStart }: Piece, target: Int32Array, limit: number) {
+  const most = Math.min(limit, donorStart, targetStart);
+  let count = 0;
+  while (count < most && donor.tokens[donorStart - 1 - count] === target[targetStart - 1 - count]) {
+    count++;
+  }
+  return count;
+}
+
+/** What changed in front of the equal text that the piece is part of. */
+export function changeBefore(
+  piece: Piece,
+  { target, classes, options }: ChangeContext,
+): BlockChange {
   const donor = piece.donor.tokens;
-  const inTarget = blockStart(target, targetStart, classes);
-  const inDonor = blockStart(donor, donorStart, classes);
-  const [before, old] = [targetStart - inTarget, donorStart - inDonor];
+  // Further away than the longest closure a change does not matter any more.
+  const back = equalBefore(piece, target, options.closure.max);
+  const [start, from] = [piece.targetStart - back, piece.donorStart - back];
+  const inTarget = blockStart(target, start, classes);
+  const inDonor = blockStart(donor, from, classes);
+  const [before, old] = [start - inTarget, from - inDonor];
   const shorter = Math.min(before, old);
   let common = 0;
   while (common < shorter && target[inTarget + common] === donor[inDonor + common]) common++;
-  let distance = 0;
-  while (
-    distance < shorter - common &&
-    target[targetStart - 1 - distance] === donor[donorStart - 1 - distance]
-  ) {
-    distance++;
-  }
-  const inserted = before - common - distance;
-  const removed = old - common - distance;
-  if (inserted === 0 && removed === 0) return { kind: 'moved', distance };
+  const [inserted, removed] = [before - common, old - common];
+  const where = { start, inTarget, inDonor, common };
+  if (inserted === 0 && removed === 0) return { kind: 'moved', ...where };
   const isMost = (changed: number, block: number): boolean =>
     changed >= REPLACED_TOKENS && changed * 2 >= block;
-  const rest = blockEnd(target, targetStart, targetEnd(piece), classes) - targetStart;
+  const rest = blockEnd(target, start, targetEnd(piece), classes) - start;
   const replaced =
     isMost(inserted, before + rest) ||
     isMost(removed, old + rest) ||
     !hasSameContext(target, inTarget + common, donor, inDonor + common);
-  return { kind: replaced ? 'replaced' : 'edited', distance };
+  return { kind: replaced ? 'replaced' : 'edited', ...where };
 }
 
 /** Where the seam begins: the last tokens of a block (". ¶") are not yet the text that moved. */
@@ -97,17 +110,14 @@ function seamStart(piece: Piece, { target, classes }: ChangeContext): number {
 
 /** What of `piece` is computed again. */
 export function refreshOf(piece: Piece, context: ChangeContext): Refresh {
-  const { seam, closure } = context.options;
-  const start = piece.targetStart;
+  const { target, classes, options } = context;
+  const { seam, closure } = options;
   const end = targetEnd(piece);
-  const { kind, distance } = changeBefore(piece, context);
-  const seamEnd = Math.min(seamStart(piece, context) + seam, end);
+  const seamEnd = seam === 0 ? piece.targetStart : Math.min(seamStart(piece, context) + seam, end);
+  const { kind, start } = changeBefore(piece, context);
   if (kind === 'moved') return { end: seamEnd, reason: 'seam' };
-  // Closures count from the change, which a piece cut short may have left behind.
-  const from = start - distance;
-  const wholeBlock = blockEnd(context.target, start, end, context.classes);
-  const toBlockEnd = Math.min(wholeBlock, from + closure.max, end);
+  const toBlockEnd = Math.min(blockEnd(target, start, end, classes), start + closure.max);
   if (kind === 'replaced') return { end: Math.max(toBlockEnd, seamEnd), reason: 'seam' };
-  const closed = Math.min(Math.max(toBlockEnd, from + closure.min), end);
+  const closed = Math.min(Math.max(toBlockEnd, start + closure.min), end);
   return closed > seamEnd ? { end: closed, reason: 'closure' } : { end: seamEnd, reason: 'seam' };
 }

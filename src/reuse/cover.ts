@@ -6,9 +6,10 @@
 //   target    |---------------------------------------|
 //   run a         [==================)
 //   run b                  [=====================)
-//   a piece of a, left where b starts, at the last block start that both have, or at its own end
+//   a piece of a, left where b starts, at the last block start that both have, where b is about to run out, or at
+//   its own end
 import type { EqualRun, TokenRange } from '../kv/index.ts';
-import { refreshOf, type ChangeContext } from './closure.ts';
+import { BLOCK_TAIL, refreshOf, type ChangeContext } from './closure.ts';
 import type { ReuseOptions } from './options.ts';
 import { cutRun, targetEnd, type Piece } from './piece.ts';
 import { endsBlock, isDelimiter } from './token-classes.ts';
@@ -41,7 +42,8 @@ const isBetter = (a: State, b: State | undefined): boolean =>
 
 /** stops[i] = target positions at which run i can give way, ascending; its own end is the last. */
 function findStops(runs: readonly EqualRun[], context: CoverContext): number[][] {
-  const { target, classes } = context;
+  const { target, classes, options } = context;
+  const least = options.seam + Math.max(1, options.mergeGap);
   return runs.map((run) => {
     const stops = new Set([targetEnd(run)]);
     for (const other of runs) {
@@ -49,6 +51,9 @@ function findStops(runs: readonly EqualRun[], context: CoverContext): number[][]
       let to = Math.min(targetEnd(run), targetEnd(other));
       if (other === run || from >= to) continue;
       if (other.targetStart > run.targetStart) stops.add(other.targetStart);
+      // The last place where the other run still has more than its seam to give.
+      const last = targetEnd(other) - least;
+      for (const stop of [last, last - BLOCK_TAIL]) if (stop > from && stop < to) stops.add(stop);
       while (to > from && !endsBlock(classes, target[to - 1]!)) to--;
       if (to > from) stops.add(to);
     }

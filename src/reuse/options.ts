@@ -1,5 +1,5 @@
 // What an operator can set, what the planner may decide, and the closed list of reasons.
-import type { PolicyName, ReusePlan } from '../protocol/index.ts';
+import type { PolicyName, ReusePlan, TopUp } from '../protocol/index.ts';
 
 export interface ReuseOptions {
   readonly policy: PolicyName;
@@ -11,26 +11,24 @@ export interface ReuseOptions {
   readonly closure: { readonly min: number; readonly max: number };
   /** Least share of the tokens behind the base that must be saved. */
   readonly minReuse: number;
+  /** Least similarity of a donor's text to the target's, 0..1; 0 = equal tokens are enough. */
+  readonly minSimilarity: number;
   readonly maxInversionShare: number;
   /** Imported stretches shorter than this between two recomputed ones are recomputed too. */
   readonly mergeGap: number;
   /** Recompute sentence ends and newlines of imported text. */
   readonly delimiterRefresh: boolean;
+  /** No reuse behind an edit of a number, date, name, negation …: the exact prefix instead. */
+  readonly strict: boolean;
+  /** Tokens that the runner picks besides. */
+  readonly topUp: TopUp | null;
+  /** Layers that are computed for every token. */
+  readonly fullLayers: number;
+  /** Imported tokens computed again with each generated token. */
+  readonly decodeRefresh: number;
   /** False switches the quality fallbacks off (`bench hit-rate --no-fallback`). */
   readonly fallbacks: boolean;
 }
-
-export const defaultReuseOptions: ReuseOptions = {
-  policy: 'edit-closure',
-  minRun: 32,
-  seam: 16,
-  closure: { min: 32, max: 64 },
-  minReuse: 0.5,
-  maxInversionShare: 0.5,
-  mergeGap: 16,
-  delimiterRefresh: true,
-  fallbacks: true,
-};
 
 /** Closed list: why not more was reused. Published in responses, metrics and benchmarks. */
 export const planReasons = [
@@ -38,10 +36,14 @@ export const planReasons = [
   'policy-off',
   'policy-exact',
   'bypass',
+  'runner-unable',
   'no-donor',
+  'low-similarity',
   'too-little-reuse',
   'inverted-order',
+  'critical-edit',
   'below-break-even',
+  'route-paused',
   'planner-error',
   'runner-degraded',
   'plan-version',

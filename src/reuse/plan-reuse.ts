@@ -1,13 +1,16 @@
 // From candidates to a plan: base prefix first (lossless, or the same user's own continuation), then moved
 // runs behind it, then everything that has to be computed again around them, then the question whether it
 // pays and is safe. KVShare (arXiv 2503.16525) §4.2 with the edit closure of the project's design.
+import type { EqualRun, TokenRange } from '../kv/index.ts';
 import { assemble, type Draft } from './assemble-plan.ts';
 import { chooseRuns } from './choose-runs.ts';
 import { refreshOf } from './closure.ts';
+import { hasCriticalEdit } from './edits.ts';
 import { inversionShare } from './inversion-share.ts';
 import type { PlanDecision, PlanReason } from './options.ts';
 import { cutRun, targetEnd, type Piece } from './piece.ts';
 import type { PlanInput } from './plan-input.ts';
+import { isAble, withinCapabilities } from './policies.ts';
 import { RecomputeMap } from './recompute-map.ts';
 import { isDelimiter } from './token-classes.ts';
 
@@ -100,32 +103,58 @@ function objection(
   const saved = behind - moved.fresh.count(endOf(base), target.length);
   if (saved < options.minReuse * behind) return 'too-little-reuse';
   if (inversionShare(moved.pieces) > options.maxInversionShare) return 'inverted-order';
+  if (options.strict && hasCriticalEdit(moved, input)) return 'critical-edit';
   const { predictedMs } = assemble(input, moved, 'full');
   return predictedMs >= plain.predictedMs ? 'below-break-even' : null;
 }
 
+/** Runs of donors that are similar enough, if the route asks for that; who is not known is not similar. */
+function similarRuns({ candidates, options }: PlanInput): readonly EqualRun[] {
+  const { minSimilarity } = options;
+  if (minSimilarity === 0) return candidates.runs;
+  return candidates.runs.filter(
+    ({ donor }) => (candidates.similarity.get(donor) ?? 0) >= minSimilarity,
+  );
+}
+
+/** Why nothing is imported beyond the base. */
+function whyNone(
+  { candidates, runner }: PlanInput,
+  runs: readonly EqualRun[],
+  window: TokenRange,
+): PlanReason | null {
+  const isOpen = (run: EqualRun): boolean => cutRun(run, window.start, window.end) !== null;
+  if (!candidates.runs.some(isOpen)) return null;
+  if (!runs.some(isOpen)) return 'low-similarity';
+  const { importMsPerToken, prefillMsPerToken } = runner.speeds;
+  return importMsPerToken < prefillMsPerToken ? 'too-little-reuse' : 'below-break-even';
+}
+
 /** Pure: the same input gives the same decision. */
-export function planReuse(input: PlanInput): PlanDecision {
-  const { options, target, suffixStart, candidates, speeds } = input;
+export function planReuse(given: PlanInput): PlanDecision {
+  const { capabilities, speeds } = given.runner;
+  const input = { ...given, options: withinCapabilities(given.options, capabilities) };
+  const { options, target, suffixStart } = input;
   if (options.policy === 'off') return assemble(input, draftOf(input, [], []), 'policy-off');
   const exact = exactBase(input);
   if (options.policy === 'exact') return assemble(input, draftOf(input, exact, []), 'policy-exact');
+  if (!isAble(given.options, capabilities)) {
+    return assemble(input, draftOf(input, exact, []), 'runner-unable');
+  }
 
   const base = continuationBase(input, endOf(exact)) ?? exact;
   const plain = assemble(input, draftOf(input, base, []), base.length > 0 ? 'full' : 'no-donor');
   const window = { start: endOf(base), end: Math.min(suffixStart, target.length - 1) };
-  const chosen = chooseRuns(candidates.runs, base.at(-1) ?? null, {
+  const runs = similarRuns(input);
+  const chosen = chooseRuns(runs, base.at(-1) ?? null, {
     target,
     classes: input.tokenClasses,
     options,
     window,
     importCost: speeds.importMsPerToken / speeds.prefillMsPerToken,
   });
-  if (chosen.length === 0) {
-    const found = candidates.runs.some((run) => cutRun(run, window.start, window.end) !== null);
-    const pays = speeds.importMsPerToken < speeds.prefillMsPerToken;
-    return found ? { ...plain, reason: pays ? 'too-little-reuse' : 'below-break-even' } : plain;
-  }
+  if (chosen.length === 0)
+    return { ...plain, reason: whyNone(input, runs, window) ?? plain.reason };
   const moved = draftOf(input, base, chosen);
   if (moved.pieces.length === base.length) return { ...plain, reason: 'too-little-reuse' };
   const reason = objection(input, base, moved, plain);

@@ -1,7 +1,7 @@
 // What every request of one sidecar shares; made once by create-sidecar.
 import type { DonorIndex } from '../match/index.ts';
 import type { Runner } from '../protocol/index.ts';
-import type { ReuseOptions } from '../reuse/index.ts';
+import type { BreakEven, RouteTable } from '../routes/index.ts';
 import type { Log, SidecarMetrics } from '../telemetry/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import type { Admission } from './admission.ts';
@@ -14,7 +14,8 @@ import type { RunnerLink } from './runner-link.ts';
 export interface PlanFinder {
   readonly index: DonorIndex;
   readonly tokenClasses: Uint8Array;
-  readonly options: ReuseOptions;
+  /** Text of tokens[start, end). */
+  readonly readText: (tokens: Int32Array, start: number, end: number) => string;
   readonly newId: () => string;
   readonly onFailure: (error: unknown) => void;
 }
@@ -28,6 +29,8 @@ export interface SidecarContext {
   readonly modelNames: readonly string[];
   readonly keys: KeyRing;
   readonly finder: PlanFinder;
+  readonly routes: RouteTable;
+  readonly breakEven: BreakEven;
   readonly admission: Admission;
   readonly endings: Endings;
   readonly metrics: SidecarMetrics;
@@ -40,5 +43,5 @@ export interface SidecarContext {
   /** Milliseconds since 1970. */
   readonly wallClock: () => number;
   /** Counts a finished request. */
-  readonly record: (kind: 'chat' | 'text', provenance: Provenance, ttftMs: number) => void;
+  readonly record: (route: string, provenance: Provenance, ttftMs: number) => void;
 }

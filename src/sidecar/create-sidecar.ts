@@ -7,7 +7,8 @@ import type { Express } from 'express';
 import { KvShareError } from '../errors.ts';
 import { DonorIndex } from '../match/index.ts';
 import type { Runner } from '../protocol/index.ts';
-import { planReasons, type ReuseOptions } from '../reuse/index.ts';
+import { planReasons } from '../reuse/index.ts';
+import { BreakEven, RouteTable, type RouteSettings } from '../routes/index.ts';
 import { SidecarMetrics, type Log } from '../telemetry/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import { Admission } from './admission.ts';
@@ -26,7 +27,8 @@ export interface SidecarOptions {
   /** Other names that requests may use for it. */
   readonly modelAliases?: readonly string[];
   readonly tenants: readonly Tenant[];
-  readonly reuse: ReuseOptions;
+  /** Reuse settings, general and by route. */
+  readonly settings: RouteSettings;
   /** Origin that gets every path which is not ours; without it they are 404. */
   readonly upstream?: string;
   readonly maxBodyBytes?: number;
@@ -42,6 +44,8 @@ export interface Sidecar {
   readonly app: Express;
   /** Port 0 picks a free one. Resolves when the runner has been reached once, or after two seconds. */
   listen(port: number, host: string): Promise<{ port: number }>;
+  /** Other reuse settings from now on; requests that have begun keep theirs. */
+  reload(settings: RouteSettings): void;
   close(): Promise<void>;
 }
 
@@ -49,8 +53,8 @@ const MIB = 2 ** 20;
 const REACH_MS = 2_000;
 
 function recorder(metrics: SidecarMetrics): SidecarContext['record'] {
-  return (kind, { outcome, reason, receipt }: Provenance, ttftMs) => {
-    metrics.requests.inc({ route: kind, outcome });
+  return (route, { outcome, reason, receipt }: Provenance, ttftMs) => {
+    metrics.requests.inc({ route, outcome });
     metrics.reasons.inc({ reason });
     metrics.tokens.inc({ source: 'exact' }, receipt.exactTokens);
     metrics.tokens.inc({ source: 'imported' }, receipt.importedTokens);
@@ -72,8 +76,9 @@ function listenOn(server: Server, port: number, host: string): Promise<void> {
 export function createSidecar(options: SidecarOptions): Sidecar {
   const { runner, tokenizer, log } = options;
   const index = new DonorIndex();
-  const metrics = new SidecarMetrics(['chat', 'text'], planReasons);
-  const link = new RunnerLink(runner, index, log);
+  const routes = new RouteTable(options.settings);
+  const metrics = new SidecarMetrics(routes.names, planReasons);
+  const link = new RunnerLink(runner, index, log, options.now);
   const context: SidecarContext = {
     ...options,
     link,
@@ -82,13 +87,15 @@ export function createSidecar(options: SidecarOptions): Sidecar {
     finder: {
       index,
       tokenClasses: tokenizer.tokenClasses,
-      options: options.reuse,
+      readText: (tokens, start, end) => tokenizer.decode(tokens.subarray(start, end)),
       newId: options.newId,
       onFailure: (error) => {
         metrics.failOpen.inc({ stage: 'plan' });
         log.error({ name: (error as Error).name }, 'planning failed, serving cold');
       },
     },
+    routes,
+    breakEven: new BreakEven(),
     admission: new Admission(options.maxInFlight ?? 64),
     endings: new Endings(options.requestDeadlineMs ?? 120_000),
     metrics,
@@ -105,6 +112,10 @@ export function createSidecar(options: SidecarOptions): Sidecar {
       await listenOn(server, port, host);
       await Promise.race([link.reached, sleep(REACH_MS, undefined, { ref: false })]);
       return { port: (server.address() as AddressInfo).port };
+    },
+    reload: (settings) => {
+      routes.replace(settings);
+      metrics.addRoutes(routes.names);
     },
     close: async () => {
       await link.close();

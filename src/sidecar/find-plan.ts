@@ -1,10 +1,21 @@
 // Step 2 of a request: donors → plan. Never throws: whatever fails here costs the reuse, not the answer.
-import { PLAN_VERSION, type RunnerInfo } from '../protocol/index.ts';
-import { planReuse, type PlanDecision, type PlanReason } from '../reuse/index.ts';
-import type { EncodedPrompt } from '../tokenizer/index.ts';
-import type { PlanFinder, SidecarContext } from './context.ts';
-import type { Identity } from './identify.ts';
+import { PLAN_VERSION } from '../protocol/index.ts';
+import {
+  planReuse,
+  type PlanDecision,
+  type PlanReason,
+  type ReuseOptions,
+} from '../reuse/index.ts';
+import type { SidecarContext } from './context.ts';
 import type { Call } from './read-call.ts';
+
+/** A decision and what it took to make it. */
+export interface Planned {
+  readonly decision: PlanDecision;
+  /** What the request was planned with: the route's options, narrowed by the client. */
+  readonly options: ReuseOptions;
+  readonly lookupMs: number;
+}
 
 function coldDecision(numTokens: number, reason: PlanReason): PlanDecision {
   return {
@@ -19,43 +30,66 @@ function coldDecision(numTokens: number, reason: PlanReason): PlanDecision {
   };
 }
 
-function findPlan(
-  finder: PlanFinder,
-  prompt: EncodedPrompt,
-  identity: Identity,
-  info: Pick<RunnerInfo, 'fingerprint' | 'speeds'>,
+/** Why there is nothing to look up for this call; null = look. */
+function reasonNotToLook(context: SidecarContext, { cache, identity }: Call): PlanReason | null {
+  if (!cache.lookup) return 'bypass';
+  if (identity.anonymous) return 'no-donor';
+  // A runner of another protocol version still answers; it only gets no plans.
+  return context.link.info.protocolVersions.includes(PLAN_VERSION) ? null : 'plan-version';
+}
+
+function optionsFor({ route, minSimilarity }: Call): ReuseOptions {
+  const { options } = route.reuse;
+  return { ...options, minSimilarity: Math.max(options.minSimilarity, minSimilarity) };
+}
+
+function findPlan(context: SidecarContext, call: Call, options: ReuseOptions): PlanDecision {
+  const { finder, link, now } = context;
+  const { identity, prompt, cache } = call;
+  const { scope, owner } = identity;
+  const since = cache.maxAgeMs === null ? -Infinity : now() - cache.maxAgeMs;
+  const query = { scope, owner, target: prompt.tokens, since };
+  return planReuse({
+    planId: finder.newId(),
+    target: prompt.tokens,
+    suffixStart: prompt.suffixStart,
+    tokenClasses: finder.tokenClasses,
+    candidates: finder.index.candidates(query, options.minRun),
+    options,
+    runner: link.info,
+    readText: finder.readText,
+  });
+}
+
+/** Where reuse lost time lately only the exact prefix is planned, and now and then a probe. */
+function planWithinBreakEven(
+  context: SidecarContext,
+  call: Call,
+  options: ReuseOptions,
 ): PlanDecision {
-  try {
-    const { scope, owner } = identity;
-    const query = { scope, owner, target: prompt.tokens };
-    return planReuse({
-      planId: finder.newId(),
-      fingerprint: info.fingerprint,
-      target: prompt.tokens,
-      suffixStart: prompt.suffixStart,
-      tokenClasses: finder.tokenClasses,
-      candidates: finder.index.candidates(query, finder.options.minRun),
-      options: finder.options,
-      speeds: info.speeds,
-    });
-  } catch (error) {
-    finder.onFailure(error);
-    return coldDecision(prompt.tokens.length, 'planner-error');
+  const { breakEven } = context;
+  if (breakEven.mayTry(call.route.name, call.prompt.tokens.length)) {
+    return findPlan(context, call, options);
   }
+  const exact = findPlan(context, call, { ...options, policy: 'exact' });
+  return { ...exact, reason: 'route-paused' };
 }
 
 /** The plan for a call, as far as the client allows a look-up and has somebody to share with. */
-export function planCall(context: SidecarContext, { cache, prompt, identity }: Call): PlanDecision {
-  if (!cache.lookup || identity.anonymous) {
-    return coldDecision(prompt.tokens.length, cache.lookup ? 'no-donor' : 'bypass');
-  }
-  const { protocolVersions } = context.link.info;
-  if (!protocolVersions.includes(PLAN_VERSION)) {
-    // A runner of another protocol version still answers; it only gets no plans.
-    return coldDecision(prompt.tokens.length, 'plan-version');
-  }
+export function planCall(context: SidecarContext, call: Call): Planned {
+  const options = optionsFor(call);
+  const numTokens = call.prompt.tokens.length;
+  const reason = reasonNotToLook(context, call);
+  if (reason) return { decision: coldDecision(numTokens, reason), options, lookupMs: 0 };
   const start = context.now();
-  const decision = findPlan(context.finder, prompt, identity, context.link.info);
-  context.metrics.lookup.observe((context.now() - start) / 1000);
-  return decision;
+  let decision: PlanDecision;
+  try {
+    decision = planWithinBreakEven(context, call, options);
+  } catch (error) {
+    context.finder.onFailure(error);
+    decision = coldDecision(numTokens, 'planner-error');
+  }
+  const lookupMs = context.now() - start;
+  context.metrics.lookup.observe(lookupMs / 1000);
+  return { decision, options, lookupMs };
 }

@@ -1,9 +1,10 @@
 // STORY 1: one completion through the sidecar. read → plan → forward → relay → remember. Everything before
 // `forward` fails open: at worst the prompt is computed cold.
 import type { Request, Response } from 'express';
+import type { Receipt } from '../protocol/index.ts';
 import { answerEvents } from './answer-events.ts';
 import type { SidecarContext } from './context.ts';
-import { planCall } from './find-plan.ts';
+import { planCall, type Planned } from './find-plan.ts';
 import { forwardCall } from './forward-call.ts';
 import { provenanceOf, type AnswerHead } from './openai-response.ts';
 import { readCall, type Call, type CompletionKind } from './read-call.ts';
@@ -23,7 +24,8 @@ export async function handleCompletion(
     // 1 read
     const call = await readCall(context, kind, request, response.locals['requestId'] as string);
     // 2 plan
-    const decision = planCall(context, call);
+    const planned = planCall(context, call);
+    const { decision } = planned;
     // 3 forward
     const { signal } = ending;
     const stopRunner = new AbortController();
@@ -45,20 +47,30 @@ export async function handleCompletion(
       includeUsage: call.asked.includeUsage,
       provenance: (receipt) => {
         context.link.forget(receipt.missingSegments);
-        return provenanceOf(decision, receipt, context.finder.options.policy);
+        learn(context, call, planned, receipt);
+        return provenanceOf(decision, receipt, planned.options.policy);
       },
       onFirstText: () => (ttftMs = context.now() - startedAt),
       signal,
       explain: (error) => ending.explain(error),
     };
     const provenance = await (call.asked.stream ? sendStream : sendWhole)(answer, job);
-    context.record(kind, provenance, ttftMs);
+    context.record(call.route.name, provenance, ttftMs);
   } catch (error) {
     throw ending.explain(error);
   } finally {
     ending.done();
     leave();
   }
+}
+
+/** Break-even: what this reuse really saved on its route. */
+function learn(context: SidecarContext, call: Call, planned: Planned, receipt: Receipt): void {
+  if (receipt.importedTokens === 0 || receipt.degraded !== null) return;
+  const { importMs, prefillMs } = receipt.timings;
+  const savedMs = planned.decision.coldMs - planned.lookupMs - importMs - prefillMs;
+  const promptTokens = call.prompt.tokens.length;
+  context.breakEven.record(call.route.name, { promptTokens, savedMs });
 }
 
 function headOf(context: SidecarContext, { id, asked }: Call): AnswerHead {

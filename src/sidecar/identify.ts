@@ -11,6 +11,9 @@ export interface Tenant {
 
 export interface Identity {
   readonly scope: string;
+  /** Name and key of the tenant; null without one. */
+  readonly tenant: string | null;
+  readonly key: string | null;
   /** Tenant and user; null when there is no user to continue a conversation. */
   readonly owner: string | null;
   /** Nobody could ever find KV stored for an anonymous request again. */
@@ -46,13 +49,17 @@ export function identify(
   request: { readonly id: string; readonly user: string | null; readonly salt: string | null },
 ): Identity {
   if (authorization === undefined) {
-    return { scope: anonymousScope(request.id), owner: null, anonymous: true };
+    const scope = anonymousScope(request.id);
+    return { scope, tenant: null, key: null, owner: null, anonymous: true };
   }
   const [scheme, key] = authorization.split(' ', 2);
   const tenant = scheme?.toLowerCase() === 'bearer' && key ? keys.tenantOf(key) : null;
-  if (tenant === null) throw new KvShareError('invalid_api_key', 'This API key is not known here.');
+  if (!key || tenant === null)
+    throw new KvShareError('invalid_api_key', 'This API key is not known here.');
   return {
     scope: tenantScope(tenant, request.salt),
+    tenant,
+    key,
     owner: request.user === null ? null : tenantScope(tenant, `user:${request.user}`),
     anonymous: false,
   };

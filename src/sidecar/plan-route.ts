@@ -14,7 +14,7 @@ export async function handlePlan(
   try {
     const id = response.locals['requestId'] as string;
     const call = await readCall(context, 'either', request, id);
-    const decision = planCall(context, call);
+    const { decision } = planCall(context, call);
     const segments = new Set(decision.plan?.imports.map((entry) => entry.segment));
     response.json({
       prompt_tokens: call.prompt.tokens.length,

@@ -3,7 +3,8 @@
 import type { Request } from 'express';
 import { KvShareError } from '../errors.ts';
 import type { EncodedPrompt } from '../tokenizer/index.ts';
-import { readCacheControl, type CacheControl } from './cache-control.ts';
+import type { Route } from '../routes/index.ts';
+import { readCacheControl, readMinSimilarity, type CacheControl } from './cache-control.ts';
 import type { SidecarContext } from './context.ts';
 import { identify, type Identity } from './identify.ts';
 import { readCompletionRequest, type CompletionRequest } from './openai-request.ts';
@@ -17,8 +18,15 @@ export interface Call {
   readonly asked: CompletionRequest;
   readonly identity: Identity;
   readonly cache: CacheControl;
+  /** Stricter than the route's, or 0. */
+  readonly minSimilarity: number;
+  readonly route: Route;
   readonly prompt: EncodedPrompt;
 }
+
+/** The dry run is planned as if the prompt had come to its own path. */
+const pathOf = (kind: CompletionKind): string =>
+  kind === 'chat' ? '/v1/chat/completions' : '/v1/completions';
 
 /** Throws KvShareError with a 4xx code, or `runner_unavailable`. */
 export async function readCall(
@@ -28,6 +36,7 @@ export async function readCall(
   id: string,
 ): Promise<Call> {
   const cache = readCacheControl(request.get('x-kvshare-cache-control'));
+  const minSimilarity = readMinSimilarity(request.get('x-kvshare-min-similarity'));
   const body = await readJsonBody(request, context.maxBodyBytes);
   const found: CompletionKind = 'messages' in body ? 'chat' : 'text';
   const kind = expected === 'either' ? found : expected;
@@ -42,5 +51,12 @@ export async function readCall(
     kind === 'chat'
       ? context.tokenizer.encodeChat(asked.messages, contextLength - 1)
       : context.tokenizer.encodePrompt(asked.prompt, contextLength - 1);
-  return { id, asked, identity, cache, prompt };
+  const route = context.routes.find({
+    path: expected === 'either' ? pathOf(kind) : request.path,
+    model: asked.model,
+    tenant: identity.tenant,
+    key: identity.key,
+    header: (name) => request.get(name),
+  });
+  return { id, asked, identity, cache, minSimilarity, route, prompt };
 }

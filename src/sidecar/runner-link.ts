@@ -15,6 +15,7 @@ export class RunnerLink {
   readonly #runner: Runner;
   readonly #index: DonorIndex;
   readonly #log: Log;
+  readonly #now: () => number;
   readonly #stop = new AbortController();
   readonly #following: Promise<void>;
   readonly #refreshing: NodeJS.Timeout;
@@ -23,8 +24,9 @@ export class RunnerLink {
   /** Resolves when the runner has been reached once. */
   readonly reached = new Promise<void>((resolve) => (this.#announceFirst = resolve));
 
-  constructor(runner: Runner, index: DonorIndex, log: Log) {
+  constructor(runner: Runner, index: DonorIndex, log: Log, now: () => number) {
     this.#runner = runner;
+    this.#now = now;
     this.#index = index;
     this.#log = log;
     this.#following = this.#follow();
@@ -49,8 +51,8 @@ export class RunnerLink {
     for (const segment of segments) this.#index.remove(segment);
   }
 
-  remember(context: StoredContext): void {
-    this.#index.add({ ...context, tokens: Int32Array.from(context.tokens) });
+  remember(context: StoredContext, storedAt = this.#now()): void {
+    this.#index.add({ ...context, tokens: Int32Array.from(context.tokens), storedAt });
   }
 
   async close(): Promise<void> {
@@ -95,7 +97,7 @@ export class RunnerLink {
   async #greet(generation: string, contexts: readonly StoredContext[]): Promise<void> {
     // Whatever happened while nobody listened, the list is what is there now.
     this.#index.clear();
-    for (const context of contexts) this.remember(context);
+    for (const context of contexts) this.remember(context, -Infinity);
     this.#info = await this.#runner.info();
     this.#announceFirst();
     this.#log.info({ generation, donors: contexts.length }, 'connected to the runner');

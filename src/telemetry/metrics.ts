@@ -49,13 +49,18 @@ export class SidecarMetrics {
   });
 
   constructor(routes: readonly string[], reasons: readonly string[]) {
-    for (const route of routes) {
-      for (const outcome of outcomes) this.requests.inc({ route, outcome }, 0);
-    }
+    this.addRoutes(routes);
     for (const source of ['exact', 'imported', 'recomputed']) this.tokens.inc({ source }, 0);
     for (const reason of reasons) this.reasons.inc({ reason }, 0);
     for (const stage of ['plan', 'runner']) this.failOpen.inc({ stage }, 0);
     for (const outcome of outcomes) this.ttft.zero({ outcome });
+  }
+
+  /** Every series of a route is present from its first moment. */
+  addRoutes(routes: readonly string[]): void {
+    for (const route of routes) {
+      for (const outcome of outcomes) this.requests.inc({ route, outcome }, 0);
+    }
   }
 
   get contentType(): string {

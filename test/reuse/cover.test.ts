@@ -111,7 +111,7 @@ describe('coverTarget', () => {
         if (cost <= best + 1e-9) optimal++;
         if (pieces.length > 1) covered++;
       }),
-      { numRuns: 1000 },
+      { numRuns: 1000, seed: 20 },
     );
     expect(optimal / cases).toBeGreaterThan(0.9);
     expect(covered).toBeGreaterThan(50);

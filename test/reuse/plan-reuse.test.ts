@@ -1,10 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import type { Donor } from '../../src/kv/index.ts';
+import type { Candidates, Donor } from '../../src/kv/index.ts';
 import { DonorIndex } from '../../src/match/index.ts';
 import { checkPlan, type PolicyName, type ReusePlan } from '../../src/protocol/index.ts';
-import { defaultReuseOptions, planReuse, type ReuseOptions } from '../../src/reuse/index.ts';
+import {
+  defaultReuseOptions,
+  optionsOf,
+  planReuse,
+  type PlanInput,
+  type ReuseOptions,
+} from '../../src/reuse/index.ts';
 import { donorOf } from '../support/brute-force.ts';
+import { planRunner, readWords } from '../support/plan-runner.ts';
 
 // Token ids: 1 = sentence end, 2 = newline, 3 = special, everything from 10 on = words.
 const [STOP, NEWLINE] = [1, 2];
@@ -13,32 +20,37 @@ tokenClasses[1] = 1;
 tokenClasses[2] = 2;
 tokenClasses[3] = 4;
 
-const speeds = {
-  prefillFixedMs: 50,
-  prefillMsPerToken: 2,
-  importFixedMs: 5,
-  importMsPerToken: 0.05,
-};
+const { speeds } = planRunner();
 const MIN_RUN = defaultReuseOptions.minRun;
 
 function planFor(
   donors: readonly Donor[],
   target: readonly number[],
-  overrides: Partial<ReuseOptions> & { suffixTokens?: number; owner?: string } = {},
+  overrides: Partial<ReuseOptions> & {
+    suffixTokens?: number;
+    owner?: string;
+    similarity?: Candidates['similarity'];
+    readText?: PlanInput['readText'];
+    runner?: PlanInput['runner'];
+  } = {},
 ) {
-  const { suffixTokens = 5, owner = null, ...options } = overrides;
+  const { suffixTokens = 5, owner = null, similarity = new Map(), ...rest } = overrides;
+  const { readText = readWords, runner = planRunner(), ...options } = rest;
   const index = new DonorIndex();
   for (const donor of donors) index.add(donor);
   const tokens = Int32Array.from(target);
   return planReuse({
     planId: 'plan',
-    fingerprint: 'print',
     target: tokens,
     suffixStart: Math.max(0, tokens.length - suffixTokens),
     tokenClasses,
-    candidates: index.candidates({ scope: 'scope-a', owner, target: tokens }, MIN_RUN),
+    candidates: {
+      ...index.candidates({ scope: 'scope-a', owner, target: tokens }, MIN_RUN),
+      similarity,
+    },
     options: { ...defaultReuseOptions, ...options },
-    speeds,
+    runner,
+    readText,
   });
 }
 
@@ -260,15 +272,92 @@ describe('planReuse, case by case', () => {
     const tokens = Int32Array.from(target);
     const decision = planReuse({
       planId: 'plan',
-      fingerprint: 'print',
       target: tokens,
       suffixStart: tokens.length - 5,
       tokenClasses,
       candidates: index.candidates({ scope: 'scope-a', owner: null, target: tokens }, MIN_RUN),
       options: defaultReuseOptions,
-      speeds: { ...speeds, importMsPerToken: 10 },
+      runner: planRunner({ speeds: { ...speeds, importMsPerToken: 10 } }),
+      readText: readWords,
     });
     expect(decision.reason).toBe('below-break-even');
+  });
+
+  describe('in strict mode', () => {
+    const edited = [...document];
+    edited[150] = 4999;
+    const target = [...edited, ...question];
+    const donors = [donorOf('a', [...document, ...question])];
+    const critical = (tokens: Int32Array, start: number, end: number): string =>
+      Array.from(tokens.subarray(start, end), (id) =>
+        id === 4999 ? '80 mg' : id === document[150] ? '50 mg' : `v${'x'.repeat(id % 7)}`,
+      ).join(' ');
+
+    it('stays with the exact prefix behind an edit of a number', () => {
+      const strict = planFor(donors, target, { strict: true, readText: critical });
+      expect(strict).toMatchObject({
+        outcome: 'exact',
+        reason: 'critical-edit',
+        exactTokens: 150,
+        recomputedTokens: target.length - 150,
+      });
+      expect(planFor(donors, target, { readText: critical }).outcome).toBe('reused');
+    });
+
+    it('reuses behind an edit of wording', () => {
+      expect(planFor(donors, target, { strict: true }).outcome).toBe('reused');
+    });
+
+    it('reuses behind a card that was replaced as a whole, whatever numbers it has', () => {
+      const card = (from: number): number[] => [...words(12, from), 4999, NEWLINE];
+      const donor = donorOf('a', [...card(30), ...document, ...question]);
+      const moved = [...card(31), ...document, ...words(5, 21)];
+      const decision = planFor([donor], moved, { strict: true, readText: critical });
+      expect(decision.outcome).toBe('reused');
+    });
+  });
+
+  it('uses only donors that are similar enough, and nobody whose similarity is unknown', () => {
+    const donor = donorOf('a', [...words(9, 30), NEWLINE, ...document, ...question]);
+    const target = [...words(14, 31), NEWLINE, ...document, ...words(5, 21)];
+    const asked = { minSimilarity: 0.8 };
+    expect(planFor([donor], target, asked)).toMatchObject({
+      outcome: 'cold',
+      reason: 'low-similarity',
+    });
+    const at = (similarity: number) =>
+      planFor([donor], target, { ...asked, similarity: new Map([[donor, similarity]]) }).outcome;
+    expect(at(0.79)).toBe('cold');
+    expect(at(0.8)).toBe('reused');
+  });
+
+  it('drops extras that a runner cannot do, and a policy that is nothing without them', () => {
+    const donor = donorOf('a', [...words(9, 30), NEWLINE, ...document, ...question]);
+    const target = [...words(14, 31), NEWLINE, ...document, ...words(5, 21)];
+    const topUp = { selector: 'query-attention', ratio: 0.1, window: 1, keep: 1 } as const;
+    const plain = planRunner({
+      capabilities: { topUp: [], fullLayers: false, decodeRefresh: false, unequalTokens: false },
+    });
+    const asked = { topUp, fullLayers: 2 };
+    expect(planFor([donor], target, asked).plan).toMatchObject({ topUp, fullLayers: 2 });
+    const able = planFor([donor], target, { ...asked, runner: plain });
+    expect(able.plan).toMatchObject({ topUp: null, fullLayers: 0 });
+    for (const policy of ['cacheblend', 'dhd', 'semantic'] as const) {
+      const decision = planFor([donor], target, { ...optionsOf(policy), runner: plain });
+      expect(decision).toMatchObject({ outcome: 'cold', reason: 'runner-unable' });
+    }
+  });
+
+  it('expects extras to cost time', () => {
+    const donor = donorOf('a', [...words(9, 30), NEWLINE, ...document, ...question]);
+    const target = [...words(14, 31), NEWLINE, ...document, ...words(5, 21)];
+    const plain = planFor([donor], target, optionsOf('placeholder'));
+    const blend = planFor([donor], target, optionsOf('cacheblend'));
+    expect(blend.recomputedTokens).toBe(plain.recomputedTokens);
+    expect(blend.predictedMs).toBeGreaterThan(plain.predictedMs);
+    expect(planFor([donor], target, optionsOf('placeholder')).plan!.recompute.length).toBe(2);
+    const seams = planFor([donor], target, optionsOf('legolink')).plan!.recompute;
+    expect(seams.map(({ reason }) => reason)).toEqual(['changed', 'seam', 'suffix']);
   });
 
   it('does what off and exact say', () => {

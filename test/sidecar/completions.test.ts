@@ -228,7 +228,7 @@ describe('reuse through HTTP', () => {
 
   it('counts what happened in /metrics and shows the backend in /readyz', async () => {
     const metrics = await (await fetch(`${served.url}/metrics`)).text();
-    expect(metrics).toMatch(/kvshare_requests_total\{route="chat",outcome="reused"\} [1-9]/);
+    expect(metrics).toMatch(/kvshare_requests_total\{route="default",outcome="reused"\} [1-9]/);
     expect(metrics).toMatch(/kvshare_fail_open_total\{stage="plan"\} 0/);
     const ready = (await (await fetch(`${served.url}/readyz`)).json()) as object;
     expect(ready).toMatchObject({ status: 'ready', model: 'tiny', backend: { name: 'cpu' } });

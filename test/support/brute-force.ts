@@ -47,5 +47,6 @@ export const donorOf = (
   tokens: Int32Array.from(tokens),
   exactTokens: tokens.length,
   promptTokens: tokens.length,
+  storedAt: 0,
   ...overrides,
 });

@@ -2,7 +2,8 @@
 // hops as in production, in one process.
 import { randomUUID } from 'node:crypto';
 import type { Runner } from '../../src/protocol/index.ts';
-import { defaultReuseOptions, type ReuseOptions } from '../../src/reuse/index.ts';
+import type { ReuseOptions } from '../../src/reuse/index.ts';
+import { defaultReuse, type Route } from '../../src/routes/index.ts';
 import { RunnerClient } from '../../src/runner/client.ts';
 import { serveRunner } from '../../src/runner/server.ts';
 import { createSidecar, type SidecarOptions } from '../../src/sidecar/index.ts';
@@ -30,9 +31,12 @@ export function memoryLog(): Log & { readonly lines: string[] } {
 
 export async function serveSidecar(
   runner: Runner,
-  overrides: Partial<Omit<SidecarOptions, 'reuse'>> & { reuse?: Partial<ReuseOptions> } = {},
+  overrides: Partial<Omit<SidecarOptions, 'settings'>> & {
+    reuse?: Partial<ReuseOptions>;
+    routes?: readonly Route[];
+  } = {},
 ) {
-  const { reuse, ...rest } = overrides;
+  const { reuse, routes = [], ...rest } = overrides;
   const log = memoryLog();
   const sidecar = createSidecar({
     runner,
@@ -40,7 +44,10 @@ export async function serveSidecar(
     modelId: 'tiny',
     modelAliases: ['default'],
     tenants,
-    reuse: { ...defaultReuseOptions, ...reuse },
+    settings: {
+      reuse: { ...defaultReuse, options: { ...defaultReuse.options, ...reuse } },
+      routes,
+    },
     log,
     newId: randomUUID,
     now: () => performance.now(),

@@ -8,6 +8,7 @@ import { defaultReuseOptions, planReuse } from '../../../src/reuse/index.ts';
 import { Engine } from '../../../src/runner/engine/engine.ts';
 import type { LayerKv } from '../../../src/runner/model/transformer.ts';
 import { loadTokenizer } from '../../../src/tokenizer/index.ts';
+import { planRunner, readWords } from '../../support/plan-runner.ts';
 import { donorOf } from '../../support/brute-force.ts';
 import { cacheDir, golden, realModel } from '../../support/golden.ts';
 import { collect, planOf, requestOf } from '../../support/plans.ts';
@@ -248,18 +249,13 @@ describe('quality cases', () => {
     const target = Int32Array.from(c.target);
     return planReuse({
       planId: 'plan-1',
-      fingerprint: FINGERPRINT,
       target,
       suffixStart: c.question_start,
       tokenClasses,
       candidates: index.candidates({ scope: 'scope-a', owner: null, target }, 32),
       options: { ...defaultReuseOptions, fallbacks: false },
-      speeds: {
-        prefillFixedMs: 50,
-        prefillMsPerToken: 2,
-        importFixedMs: 5,
-        importMsPerToken: 0.05,
-      },
+      runner: planRunner({ fingerprint: FINGERPRINT }),
+      readText: readWords,
     });
   }
 

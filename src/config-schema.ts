@@ -1,0 +1,95 @@
+// kvshare.yaml as a JSON Schema (for editors: `kvshare config-schema`), and errors in words with the place.
+import { Ajv, type ErrorObject } from 'ajv';
+import { reuseSchema, strictObject } from './routes/index.ts';
+
+const text = { type: 'string', minLength: 1 } as const;
+
+const matchSchema = {
+  ...strictObject({
+    path: { ...text, description: 'Request path; * stands for any characters.' },
+    model: { ...text, description: 'Model name in the request.' },
+    tenant: text,
+    key: { ...text, description: 'API key, or env:NAME.' },
+    header: { type: 'object', additionalProperties: text, minProperties: 1 },
+  }),
+  minProperties: 1,
+};
+
+export const configSchema = {
+  $schema: 'http://json-schema.org/draft-07/schema#',
+  title: 'kvshare.yaml',
+  ...strictObject({
+    tenants: {
+      type: 'array',
+      items: {
+        ...strictObject({ name: text, keys: { type: 'array', items: text } }),
+        required: ['name'],
+      },
+    },
+    reuse: reuseSchema,
+    routes: {
+      type: 'array',
+      items: {
+        ...strictObject({ name: text, match: matchSchema, reuse: reuseSchema }),
+        required: ['match', 'reuse'],
+      },
+    },
+    upstream: { ...text, description: 'Origin for every path that is not ours.' },
+  }),
+};
+
+const validate = new Ajv({ strict: false, verbose: true }).compile(configSchema);
+
+/** "/routes/0/reuse/minRun" → "routes[0].reuse.minRun". */
+const placeOf = (pointer: string): string =>
+  pointer
+    .split('/')
+    .slice(1)
+    .reduce((path, part) => (/^\d+$/.test(part) ? `${path}[${part}]` : `${path}.${part}`), '')
+    .replace(/^\./, '') || 'the file';
+
+/** Edits that turn one word into the other, counted letter by letter. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 0; i < a.length; i++) {
+    const next = [i + 1];
+    for (let j = 0; j < b.length; j++) {
+      next.push(Math.min(row[j]! + (a[i] === b[j] ? 0 : 1), row[j + 1]! + 1, next[j]! + 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}
+
+function unknownKey(key: string, place: string, schema: unknown): string {
+  const known = Object.keys((schema as { properties?: object }).properties ?? {});
+  const near = known.find((name) => distance(key.toLowerCase(), name.toLowerCase()) <= 2);
+  const hint = near ? ` Did you mean "${near}"?` : '';
+  return `unknown key "${key}" in ${place}; known keys: ${known.join(', ')}.${hint}`;
+}
+
+function explain({ keyword, params, instancePath, message, parentSchema }: ErrorObject): string {
+  const place = placeOf(instancePath);
+  const { minimum, maximum } = (parentSchema ?? {}) as { minimum?: number; maximum?: number };
+  switch (keyword) {
+    case 'additionalProperties':
+      return unknownKey(params['additionalProperty'] as string, place, parentSchema);
+    case 'enum':
+      return `${place} must be one of ${(params['allowedValues'] as string[]).join(', ')}.`;
+    case 'minimum':
+    case 'maximum':
+      return minimum !== undefined && maximum !== undefined
+        ? `${place} must be a number from ${minimum} to ${maximum}.`
+        : `${place} ${message ?? 'is out of range'}.`;
+    case 'required':
+      return `${place} needs "${params['missingProperty'] as string}".`;
+    default:
+      return `${place} ${message ?? 'is wrong'}.`;
+  }
+}
+
+/** What is wrong with the document, in one line with its place; null = nothing. */
+export function findConfigError(document: unknown): string | null {
+  if (validate(document)) return null;
+  return explain(validate.errors![0]!);
+}

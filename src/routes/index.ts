@@ -1,0 +1,8 @@
+// Which reuse settings a request gets, and whether reuse pays there. Knows no HTTP.
+export { BreakEven } from './break-even.ts';
+export { defaultReuse, readReuse } from './read-reuse.ts';
+export type { ReuseSettings, RouteReuse } from './read-reuse.ts';
+export { reuseSchema, strictObject } from './reuse-schema.ts';
+export type { Route, RouteFacts, RouteMatch } from './route.ts';
+export { RouteTable } from './route-table.ts';
+export type { RouteSettings } from './route-table.ts';

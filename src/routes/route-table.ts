@@ -1,0 +1,30 @@
+// The routes in force. They can be replaced while requests are served: a request keeps what it started with.
+import type { RouteReuse } from './read-reuse.ts';
+import { matches, type Route, type RouteFacts } from './route.ts';
+
+export interface RouteSettings {
+  readonly reuse: RouteReuse;
+  readonly routes: readonly Route[];
+}
+
+export class RouteTable {
+  #settings: RouteSettings;
+
+  constructor(settings: RouteSettings) {
+    this.#settings = settings;
+  }
+
+  /** The first route that matches; without one, the general settings under the name `default`. */
+  find(facts: RouteFacts): Route {
+    const found = this.#settings.routes.find((route) => matches(route, facts));
+    return found ?? { name: 'default', match: {}, reuse: this.#settings.reuse };
+  }
+
+  get names(): string[] {
+    return [...this.#settings.routes.map(({ name }) => name), 'default'];
+  }
+
+  replace(settings: RouteSettings): void {
+    this.#settings = settings;
+  }
+}

@@ -1,0 +1,38 @@
+// What the planner has to know of a runner, as the tests have it: able to do everything unless told otherwise.
+import type { RunnerInfo } from '../../src/protocol/index.ts';
+
+type PlanRunner = Pick<RunnerInfo, 'fingerprint' | 'speeds' | 'capabilities' | 'layout'>;
+
+export const planRunner = (overrides: Partial<PlanRunner> = {}): PlanRunner => ({
+  fingerprint: 'print',
+  speeds: {
+    prefillFixedMs: 50,
+    prefillMsPerToken: 2,
+    importFixedMs: 5,
+    importMsPerToken: 0.05,
+  },
+  capabilities: {
+    topUp: ['query-attention', 'v-deviation', 'dhd'],
+    fullLayers: true,
+    decodeRefresh: true,
+    unequalTokens: true,
+  },
+  layout: {
+    numLayers: 30,
+    numKvHeads: 3,
+    headDim: 64,
+    dtype: 'float32',
+    ropeTheta: 100_000,
+    ropeDims: 64,
+  },
+  ...overrides,
+});
+
+/** Words by number: readable, and different wherever the tokens are. */
+export const readWords = (tokens: Int32Array, start: number, end: number): string =>
+  Array.from(tokens.subarray(start, end), (id) => word(id)).join(' ');
+
+/** Letters only, so that an id is no number to the meaning guard. */
+function word(id: number): string {
+  return `v${`${id}`.replace(/\d/g, (digit) => 'qwrtzpsxfk'[Number(digit)]!)}`;
+}
