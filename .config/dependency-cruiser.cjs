@@ -239,7 +239,11 @@ module.exports = {
       room('runner'),
       `^src/(runner|native)/|${leaves}`,
     ),
-    owner('lru-cache', '^src/runner/store/', 'The KV store owns the order of use.'),
+    owner(
+      'lru-cache',
+      '^src/(runner/store/|sidecar/last-runs\\.ts)',
+      'The KV store owns the order of use; explain remembers the last runs.',
+    ),
     owner('undici', '^src/runner/client\\.ts', 'One place speaks HTTP to the runner.'),
     owner(
       'http-proxy-middleware',

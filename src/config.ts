@@ -72,7 +72,10 @@ function readFlags(argv: readonly string[]): Partial<Record<FlagName, string>> {
   }
 }
 
-function readConfigFile(path: string | null, env: NodeJS.ProcessEnv): FileSettings {
+export function readConfigFile(
+  path: string | null,
+  env: NodeJS.ProcessEnv = process.env,
+): FileSettings {
   if (path === null) return parseConfigFile('', 'defaults', env);
   let text: string;
   try {
@@ -112,6 +115,9 @@ export function readSettings(
     logLevel: text('log-level') ?? 'info',
   });
 }
+
+/** The API key that client commands send when no flag names one. */
+export const clientKey = (): string | undefined => process.env['KVSHARE_KEY'];
 
 /** Environment for child processes: quiet TensorFlow unless the operator asked otherwise. */
 export function childEnvironment(extra: Record<string, string> = {}): NodeJS.ProcessEnv {

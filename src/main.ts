@@ -10,6 +10,8 @@ const help = `kvshare: KV cache reuse beyond prefixes
   kvshare runner   [--port 8080] [--model FILE] [--backend NAME] [--kv-bytes 2GiB]
   kvshare native   builds the native TensorFlow backend into the cache
   kvshare provision  downloads the model and builds or finds the best backend
+  kvshare explain  request.json [--url http://127.0.0.1:8080] [--key KEY] [--json]
+                   what would be reused for this request, and why not more
   kvshare demo     [--json FILE] [--backend NAME]
   kvshare bench    ttft|hit-rate --out FILE …
 
@@ -26,6 +28,7 @@ const commands: Record<string, () => Promise<Command>> = {
   native: async () => withSettings((await import('./commands/native-command.ts')).nativeCommand),
   provision: async () =>
     withSettings((await import('./commands/provision-command.ts')).provisionCommand),
+  explain: async () => (await import('./commands/explain-command.ts')).explainCommand,
   demo: async () => (await import('./commands/demo-command.ts')).demoCommand,
   bench: async () => (await import('./commands/bench-command.ts')).benchCommand,
 };

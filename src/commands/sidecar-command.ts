@@ -11,6 +11,7 @@ import { loadTokenizer } from '../tokenizer/index.ts';
 import { modelIdOf } from './model-id.ts';
 import { provisionModel } from './provision.ts';
 import { runUntilSignal } from './run-until-signal.ts';
+import { watchConfig } from './watch-config.ts';
 
 export async function startSidecar(
   settings: Settings,
@@ -35,9 +36,11 @@ export async function startSidecar(
     now: () => performance.now(),
   });
   const { port } = await sidecar.listen(settings.port, settings.host);
+  const unwatch = watchConfig(settings.configPath, log, (changed) => sidecar.reload(changed));
   return {
     port,
     close: async () => {
+      unwatch();
       await sidecar.close();
       await runner.close();
     },

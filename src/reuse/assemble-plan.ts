@@ -60,5 +60,6 @@ export function assemble(input: PlanInput, draft: Draft, reason: PlanReason): Pl
       exactTokens + importedTokens,
     ),
     coldMs: predictMs(speeds, input.target.length, 0),
+    considered: draft.pieces.filter((piece) => !piece.exact),
   };
 }

@@ -2,5 +2,6 @@
 export { planReasons } from './options.ts';
 export { defaultReuseOptions, optionsOf } from './policies.ts';
 export type { PlanDecision, PlanReason, ReuseOptions } from './options.ts';
+export { findEdits } from './edits.ts';
 export { planReuse } from './plan-reuse.ts';
 export type { PlanInput } from './plan-input.ts';

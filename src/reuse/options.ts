@@ -1,5 +1,6 @@
 // What an operator can set, what the planner may decide, and the closed list of reasons.
 import type { PolicyName, ReusePlan, TopUp } from '../protocol/index.ts';
+import type { Piece } from './piece.ts';
 
 export interface ReuseOptions {
   readonly policy: PolicyName;
@@ -61,4 +62,6 @@ export interface PlanDecision {
   /** Milliseconds until the first token, by the runner's speed table. */
   readonly predictedMs: number;
   readonly coldMs: number;
+  /** Pieces beyond the base that were weighed, whether or not they were used. */
+  readonly considered: readonly Piece[];
 }

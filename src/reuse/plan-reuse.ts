@@ -158,5 +158,6 @@ export function planReuse(given: PlanInput): PlanDecision {
   const moved = draftOf(input, base, chosen);
   if (moved.pieces.length === base.length) return { ...plain, reason: 'too-little-reuse' };
   const reason = objection(input, base, moved, plain);
-  return reason ? { ...plain, reason } : assemble(input, moved, 'full');
+  if (reason) return { ...plain, reason, considered: chosen };
+  return assemble(input, moved, 'full');
 }

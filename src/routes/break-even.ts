@@ -68,8 +68,10 @@ export class BreakEven {
     return this.#meters.get(route)?.get(bucketOf(promptTokens))?.mayTry() ?? true;
   }
 
-  isPaused(route: string, promptTokens: number): boolean {
-    return this.#meters.get(route)?.get(bucketOf(promptTokens))?.paused ?? false;
+  /** Null when nothing was recorded. */
+  stateOf(route: string, promptTokens: number): BreakEvenState | null {
+    const bucket = bucketOf(promptTokens);
+    return this.states().find((s) => s.route === route && s.fromTokens === 2 ** bucket) ?? null;
   }
 
   record(route: string, { promptTokens, savedMs }: SavingSample): void {

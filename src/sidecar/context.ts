@@ -7,6 +7,7 @@ import type { Tokenizer } from '../tokenizer/index.ts';
 import type { Admission } from './admission.ts';
 import type { Endings } from './endings.ts';
 import type { KeyRing } from './identify.ts';
+import type { LastRuns } from './last-runs.ts';
 import type { Provenance } from './openai-response.ts';
 import type { RunnerLink } from './runner-link.ts';
 
@@ -31,6 +32,7 @@ export interface SidecarContext {
   readonly finder: PlanFinder;
   readonly routes: RouteTable;
   readonly breakEven: BreakEven;
+  readonly lastRuns: LastRuns;
   readonly admission: Admission;
   readonly endings: Endings;
   readonly metrics: SidecarMetrics;

@@ -16,6 +16,7 @@ import { createApp } from './app.ts';
 import type { SidecarContext } from './context.ts';
 import { Endings } from './endings.ts';
 import { KeyRing, type Tenant } from './identify.ts';
+import { LastRuns } from './last-runs.ts';
 import type { Provenance } from './openai-response.ts';
 import { RunnerLink } from './runner-link.ts';
 
@@ -96,6 +97,7 @@ export function createSidecar(options: SidecarOptions): Sidecar {
     },
     routes,
     breakEven: new BreakEven(),
+    lastRuns: new LastRuns(),
     admission: new Admission(options.maxInFlight ?? 64),
     endings: new Endings(options.requestDeadlineMs ?? 120_000),
     metrics,

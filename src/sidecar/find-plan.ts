@@ -3,6 +3,7 @@ import { PLAN_VERSION } from '../protocol/index.ts';
 import {
   planReuse,
   type PlanDecision,
+  type PlanInput,
   type PlanReason,
   type ReuseOptions,
 } from '../reuse/index.ts';
@@ -14,6 +15,8 @@ export interface Planned {
   readonly decision: PlanDecision;
   /** What the request was planned with: the route's options, narrowed by the client. */
   readonly options: ReuseOptions;
+  /** What the planner saw; null when nothing was looked up. */
+  readonly input: PlanInput | null;
   readonly lookupMs: number;
 }
 
@@ -27,6 +30,7 @@ function coldDecision(numTokens: number, reason: PlanReason): PlanDecision {
     recomputedTokens: numTokens,
     predictedMs: 0,
     coldMs: 0,
+    considered: [],
   };
 }
 
@@ -43,13 +47,13 @@ function optionsFor({ route, minSimilarity }: Call): ReuseOptions {
   return { ...options, minSimilarity: Math.max(options.minSimilarity, minSimilarity) };
 }
 
-function findPlan(context: SidecarContext, call: Call, options: ReuseOptions): PlanDecision {
+function lookUp(context: SidecarContext, call: Call, options: ReuseOptions): PlanInput {
   const { finder, link, now } = context;
   const { identity, prompt, cache } = call;
   const { scope, owner } = identity;
   const since = cache.maxAgeMs === null ? -Infinity : now() - cache.maxAgeMs;
   const query = { scope, owner, target: prompt.tokens, since };
-  return planReuse({
+  return {
     planId: finder.newId(),
     target: prompt.tokens,
     suffixStart: prompt.suffixStart,
@@ -58,20 +62,14 @@ function findPlan(context: SidecarContext, call: Call, options: ReuseOptions): P
     options,
     runner: link.info,
     readText: finder.readText,
-  });
+  };
 }
 
 /** Where reuse lost time lately only the exact prefix is planned, and now and then a probe. */
-function planWithinBreakEven(
-  context: SidecarContext,
-  call: Call,
-  options: ReuseOptions,
-): PlanDecision {
+function planWithinBreakEven(context: SidecarContext, call: Call, input: PlanInput): PlanDecision {
   const { breakEven } = context;
-  if (breakEven.mayTry(call.route.name, call.prompt.tokens.length)) {
-    return findPlan(context, call, options);
-  }
-  const exact = findPlan(context, call, { ...options, policy: 'exact' });
+  if (breakEven.mayTry(call.route.name, call.prompt.tokens.length)) return planReuse(input);
+  const exact = planReuse({ ...input, options: { ...input.options, policy: 'exact' } });
   return { ...exact, reason: 'route-paused' };
 }
 
@@ -80,16 +78,22 @@ export function planCall(context: SidecarContext, call: Call): Planned {
   const options = optionsFor(call);
   const numTokens = call.prompt.tokens.length;
   const reason = reasonNotToLook(context, call);
-  if (reason) return { decision: coldDecision(numTokens, reason), options, lookupMs: 0 };
+  const cold = (why: PlanReason): Planned => ({
+    decision: coldDecision(numTokens, why),
+    options,
+    input: null,
+    lookupMs: 0,
+  });
+  if (reason) return cold(reason);
   const start = context.now();
-  let decision: PlanDecision;
   try {
-    decision = planWithinBreakEven(context, call, options);
+    const input = lookUp(context, call, options);
+    const decision = planWithinBreakEven(context, call, input);
+    return { decision, options, input, lookupMs: context.now() - start };
   } catch (error) {
     context.finder.onFailure(error);
-    decision = coldDecision(numTokens, 'planner-error');
+    return cold('planner-error');
+  } finally {
+    context.metrics.lookup.observe((context.now() - start) / 1000);
   }
-  const lookupMs = context.now() - start;
-  context.metrics.lookup.observe(lookupMs / 1000);
-  return { decision, options, lookupMs };
 }

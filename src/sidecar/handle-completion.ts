@@ -55,6 +55,8 @@ export async function handleCompletion(
       explain: (error) => ending.explain(error),
     };
     const provenance = await (call.asked.stream ? sendStream : sendWhole)(answer, job);
+    const { outcome, reason } = provenance;
+    context.lastRuns.record(call.identity.scope, call.prompt.tokens, { outcome, reason, ttftMs });
     context.record(call.route.name, provenance, ttftMs);
   } catch (error) {
     throw ending.explain(error);

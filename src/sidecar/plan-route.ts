@@ -1,9 +1,43 @@
-// POST /kvshare/plan: the dry run. Same input as a completion; the answer is the plan and why, computed
-// over the caller's own scope only. No prompt text comes back.
+// POST /kvshare/plan: the dry run. Same input as a completion; the answer is the plan and why, computed over the
+// caller's own scope only. What comes back of texts is the caller's own prompt.
 import type { Request, Response } from 'express';
 import type { SidecarContext } from './context.ts';
-import { planCall } from './find-plan.ts';
-import { readCall } from './read-call.ts';
+import { divergenceOf, donorsOf, editsOf, spansOf } from './explain-plan.ts';
+import { planCall, type Planned } from './find-plan.ts';
+import { readCall, type Call } from './read-call.ts';
+
+const MAX_DONORS = 20;
+
+function explanation(context: SidecarContext, call: Call, planned: Planned): object {
+  const { decision, options } = planned;
+  const { prompt, route, identity } = call;
+  const last = context.lastRuns.get(identity.scope, prompt.tokens);
+  const numTokens = prompt.tokens.length;
+  return {
+    prompt_tokens: numTokens,
+    suffix_start: prompt.suffixStart,
+    route: route.name,
+    options,
+    outcome: decision.outcome,
+    reason: decision.reason,
+    exact_tokens: decision.exactTokens,
+    imported_tokens: decision.importedTokens,
+    recomputed_tokens: decision.recomputedTokens,
+    predicted_ms: decision.predictedMs,
+    cold_ms: decision.coldMs,
+    lookup_ms: planned.lookupMs,
+    learned: context.breakEven.stateOf(route.name, numTokens),
+    last_run: last && { outcome: last.outcome, reason: last.reason, ttft_ms: last.ttftMs },
+    first_divergence: divergenceOf(planned),
+    donors: donorsOf(planned, MAX_DONORS).map(({ exactTokens, ...donor }) => ({
+      ...donor,
+      exact_tokens: exactTokens,
+    })),
+    edits: editsOf(planned),
+    spans: spansOf(decision.plan, prompt.tokens, context.finder.readText),
+    plan: decision.plan,
+  };
+}
 
 export async function handlePlan(
   context: SidecarContext,
@@ -14,24 +48,8 @@ export async function handlePlan(
   try {
     const id = response.locals['requestId'] as string;
     const call = await readCall(context, 'either', request, id);
-    const { decision } = planCall(context, call);
-    const segments = new Set(decision.plan?.imports.map((entry) => entry.segment));
-    response.json({
-      prompt_tokens: call.prompt.tokens.length,
-      suffix_start: call.prompt.suffixStart,
-      outcome: decision.outcome,
-      reason: decision.reason,
-      exact_tokens: decision.exactTokens,
-      imported_tokens: decision.importedTokens,
-      recomputed_tokens: decision.recomputedTokens,
-      predicted_ms: decision.predictedMs,
-      cold_ms: decision.coldMs,
-      donors: [...segments].map((segment) => ({
-        segment,
-        tokens: context.finder.index.get(segment)?.tokens.length ?? 0,
-      })),
-      plan: decision.plan,
-    });
+    response.set('cache-control', 'no-store');
+    response.json(explanation(context, call, planCall(context, call)));
   } finally {
     leave();
   }

@@ -85,15 +85,15 @@ describe('BreakEven', () => {
     const meter = new BreakEven();
     feed(meter, 40, 20);
     feed(meter, -5000, 9);
-    expect(meter.isPaused('ward', 800)).toBe(false);
+    expect(meter.stateOf('ward', 800)!.paused).toBe(false);
   });
 
   it('comes back when probes save time again', () => {
     const meter = new BreakEven();
     feed(meter, -5, 32);
-    expect(meter.isPaused('ward', 800)).toBe(true);
+    expect(meter.stateOf('ward', 800)!.paused).toBe(true);
     feed(meter, 40, 17);
-    expect(meter.isPaused('ward', 800)).toBe(false);
+    expect(meter.stateOf('ward', 800)!.paused).toBe(false);
     expect(tries(meter, 5)).toBe(5);
   });
 });
