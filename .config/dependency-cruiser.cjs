@@ -159,6 +159,18 @@ module.exports = {
       room('routes'),
       '^src/(routes|match|reuse|protocol)/',
     ),
+    only(
+      'recording-is-a-leaf',
+      'recording knows errors only.',
+      room('recording'),
+      '^src/recording/|^src/errors',
+    ),
+    only(
+      'replay-runs-nothing',
+      'replay plans; it knows no sockets and no tensors.',
+      room('replay'),
+      '^src/(replay|recording|match|reuse|protocol|kv)/',
+    ),
     only('samples-is-a-leaf', 'samples are texts.', room('samples'), room('samples')),
     only(
       'provisioning-is-a-leaf',
@@ -225,13 +237,13 @@ module.exports = {
       'bench-measures-from-outside',
       'Suites drive a served KVShare, or replay the pure rooms; they reach into no server.',
       room('bench'),
-      `^src/(bench|harness|tokenizer|match|reuse)/|${leaves}`,
+      `^src/(bench|harness|tokenizer|match|reuse|replay)/|${leaves}`,
     ),
     only(
       'sidecar-never-sees-tensors',
       'Sidecar and runner meet in protocol alone.',
       room('sidecar'),
-      `^src/(sidecar|tokenizer|match|reuse|routes)/|${leaves}`,
+      `^src/(sidecar|tokenizer|match|reuse|routes|recording)/|${leaves}`,
     ),
     only(
       'runner-never-sees-text',

@@ -19,8 +19,16 @@ export interface Tenant {
 
 export interface FileSettings extends RouteSettings {
   readonly tenants: readonly Tenant[];
+  /** Where requests are recorded; null = nowhere. */
+  readonly record: RecordSettings | null;
   /** Where every path that is not ours is passed on to; null = 404. */
   readonly upstream: string | null;
+}
+
+export interface RecordSettings {
+  readonly path: string;
+  readonly plainTokens: boolean;
+  readonly maxBytes: number;
 }
 
 /** What `configSchema` lets through. */
@@ -32,6 +40,11 @@ interface Document {
     readonly match: RouteMatch;
     readonly reuse: ReuseSettings;
   }[];
+  readonly record?: {
+    readonly path: string;
+    readonly plainTokens?: boolean;
+    readonly maxMiB?: number;
+  };
   readonly upstream?: string;
 }
 
@@ -81,6 +94,12 @@ function readRoutes(
   }));
 }
 
+function readRecord({ record }: Document): RecordSettings | null {
+  if (!record) return null;
+  const { path, plainTokens = false, maxMiB = 100 } = record;
+  return { path, plainTokens, maxBytes: maxMiB * 2 ** 20 };
+}
+
 /** `source` names the file in errors. */
 export function parseConfigFile(
   text: string,
@@ -104,6 +123,7 @@ export function parseConfigFile(
     tenants: readTenants(document, env, source),
     reuse,
     routes: readRoutes(document, env, reuse),
+    record: readRecord(document),
     upstream: document.upstream ?? null,
   };
 }

@@ -34,6 +34,15 @@ export const configSchema = {
         required: ['match', 'reuse'],
       },
     },
+    record: {
+      ...strictObject({
+        path: { ...text, description: 'File that requests are appended to, for kvshare replay.' },
+        plainTokens: { type: 'boolean', description: 'Token ids as they are, not hashed.' },
+        maxMiB: { type: 'integer', minimum: 1, maximum: 1_000_000 },
+      }),
+      required: ['path'],
+      description: 'Keeps token ids (hashed) of every request with an API key.',
+    },
     upstream: { ...text, description: 'Origin for every path that is not ours.' },
   }),
 };

@@ -12,6 +12,8 @@ const help = `kvshare: KV cache reuse beyond prefixes
   kvshare provision  downloads the model and builds or finds the best backend
   kvshare explain  request.json [--url http://127.0.0.1:8080] [--key KEY] [--json]
                    what would be reused for this request, and why not more
+  kvshare replay   --trace FILE [--policy NAME[,minRun=48,…] …] [--out FILE]
+                   recorded traffic under other settings
   kvshare demo     [--json FILE] [--backend NAME]
   kvshare bench    ttft|hit-rate --out FILE …
 
@@ -29,6 +31,7 @@ const commands: Record<string, () => Promise<Command>> = {
   provision: async () =>
     withSettings((await import('./commands/provision-command.ts')).provisionCommand),
   explain: async () => (await import('./commands/explain-command.ts')).explainCommand,
+  replay: async () => (await import('./commands/replay-command.ts')).replayCommand,
   demo: async () => (await import('./commands/demo-command.ts')).demoCommand,
   bench: async () => (await import('./commands/bench-command.ts')).benchCommand,
 };

@@ -30,6 +30,7 @@ export async function startSidecar(
     modelAliases: ['default'],
     tenants: settings.tenants,
     settings,
+    ...(settings.record && { record: settings.record }),
     ...(settings.upstream !== null && { upstream: settings.upstream }),
     log,
     newId: randomUUID,

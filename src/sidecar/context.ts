@@ -1,5 +1,6 @@
 // What every request of one sidecar shares; made once by create-sidecar.
 import type { DonorIndex } from '../match/index.ts';
+import type { Recorder } from '../recording/index.ts';
 import type { Runner } from '../protocol/index.ts';
 import type { BreakEven, RouteTable } from '../routes/index.ts';
 import type { Log, SidecarMetrics } from '../telemetry/index.ts';
@@ -33,6 +34,8 @@ export interface SidecarContext {
   readonly routes: RouteTable;
   readonly breakEven: BreakEven;
   readonly lastRuns: LastRuns;
+  /** Keeps requests for `kvshare replay`, when the operator wants that. */
+  readonly recorder: Recorder | null;
   readonly admission: Admission;
   readonly endings: Endings;
   readonly metrics: SidecarMetrics;

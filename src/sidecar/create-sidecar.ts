@@ -7,6 +7,7 @@ import type { Express } from 'express';
 import { KvShareError } from '../errors.ts';
 import { DonorIndex } from '../match/index.ts';
 import type { Runner } from '../protocol/index.ts';
+import { Recorder, type RecorderOptions } from '../recording/index.ts';
 import { planReasons } from '../reuse/index.ts';
 import { BreakEven, RouteTable, type RouteSettings } from '../routes/index.ts';
 import { SidecarMetrics, type Log } from '../telemetry/index.ts';
@@ -32,6 +33,7 @@ export interface SidecarOptions {
   readonly settings: RouteSettings;
   /** Origin that gets every path which is not ours; without it they are 404. */
   readonly upstream?: string;
+  readonly record?: Omit<RecorderOptions, 'onDrop'>;
   readonly maxBodyBytes?: number;
   /** Requests being served or waiting; the next one gets 429. */
   readonly maxInFlight?: number;
@@ -98,6 +100,9 @@ export function createSidecar(options: SidecarOptions): Sidecar {
     routes,
     breakEven: new BreakEven(),
     lastRuns: new LastRuns(),
+    recorder: options.record
+      ? new Recorder({ ...options.record, onDrop: (why) => metrics.recordDrops.inc({ why }) })
+      : null,
     admission: new Admission(options.maxInFlight ?? 64),
     endings: new Endings(options.requestDeadlineMs ?? 120_000),
     metrics,
@@ -121,6 +126,7 @@ export function createSidecar(options: SidecarOptions): Sidecar {
     },
     close: async () => {
       await link.close();
+      await context.recorder?.close();
       if (!server.listening) return;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();

@@ -7,6 +7,7 @@ import type { SidecarContext } from './context.ts';
 import { planCall, type Planned } from './find-plan.ts';
 import { forwardCall } from './forward-call.ts';
 import { provenanceOf, type AnswerHead } from './openai-response.ts';
+import { recordCall } from './record-call.ts';
 import { readCall, type Call, type CompletionKind } from './read-call.ts';
 import { sendStream, sendWhole, type AnswerJob } from './send-answer.ts';
 import { StopStrings } from './stop-strings.ts';
@@ -23,6 +24,7 @@ export async function handleCompletion(
   try {
     // 1 read
     const call = await readCall(context, kind, request, response.locals['requestId'] as string);
+    recordCall(context, call);
     // 2 plan
     const planned = planCall(context, call);
     const { decision } = planned;

@@ -34,6 +34,12 @@ export class SidecarMetrics {
     labelNames: ['stage'],
     registers: this.#registers,
   });
+  readonly recordDrops = new Counter({
+    name: 'kvshare_record_drops_total',
+    help: 'Requests that were served but not recorded.',
+    labelNames: ['why'],
+    registers: this.#registers,
+  });
   readonly lookup = new Histogram({
     name: 'kvshare_lookup_duration_seconds',
     help: 'Time to find donors and make a plan.',
@@ -52,6 +58,7 @@ export class SidecarMetrics {
     this.addRoutes(routes);
     for (const source of ['exact', 'imported', 'recomputed']) this.tokens.inc({ source }, 0);
     for (const reason of reasons) this.reasons.inc({ reason }, 0);
+    for (const why of ['backlog', 'full', 'failed']) this.recordDrops.inc({ why }, 0);
     for (const stage of ['plan', 'runner']) this.failOpen.inc({ stage }, 0);
     for (const outcome of outcomes) this.ttft.zero({ outcome });
   }
