@@ -1,0 +1,2 @@
+// Text → vectors. Knows nothing of tokens, donors or plans.
+export type { Embedder } from './embedder.ts';
