@@ -1,6 +1,6 @@
 // kvshare.yaml → settings. Unknown keys are errors: a misspelt threshold must not be silently ignored.
 import { parse } from 'yaml';
-import { findConfigError } from './config-schema.ts';
+import { findConfigError, type embedderKinds } from './config-schema.ts';
 import { KvShareError } from './errors.ts';
 import {
   defaultReuse,
@@ -21,15 +21,27 @@ export interface FileSettings extends RouteSettings {
   readonly tenants: readonly Tenant[];
   /** Where requests are recorded; null = nowhere. */
   readonly record: RecordSettings | null;
+  readonly embedder: EmbedderSettings;
   /** Where every path that is not ours is passed on to; null = 404. */
   readonly upstream: string | null;
 }
+
+export type EmbedderSettings =
+  | { readonly kind: Exclude<EmbedderKind, 'openai'> }
+  | {
+      readonly kind: 'openai';
+      readonly url: string;
+      readonly model: string;
+      readonly key: string | null;
+    };
 
 export interface RecordSettings {
   readonly path: string;
   readonly plainTokens: boolean;
   readonly maxBytes: number;
 }
+
+type EmbedderKind = (typeof embedderKinds)[number];
 
 /** What `configSchema` lets through. */
 interface Document {
@@ -44,6 +56,12 @@ interface Document {
     readonly path: string;
     readonly plainTokens?: boolean;
     readonly maxMiB?: number;
+  };
+  readonly embedder?: {
+    readonly kind: EmbedderKind;
+    readonly url?: string;
+    readonly model?: string;
+    readonly key?: string;
   };
   readonly upstream?: string;
 }
@@ -100,6 +118,12 @@ function readRecord({ record }: Document): RecordSettings | null {
   return { path, plainTokens, maxBytes: maxMiB * 2 ** 20 };
 }
 
+function readEmbedder({ embedder }: Document, env: NodeJS.ProcessEnv): EmbedderSettings {
+  const { kind, url = '', model = '', key } = embedder ?? { kind: 'auto' };
+  if (kind !== 'openai') return { kind };
+  return { kind, url, model, key: key === undefined ? null : readKey(key, env) };
+}
+
 /** `source` names the file in errors. */
 export function parseConfigFile(
   text: string,
@@ -124,6 +148,7 @@ export function parseConfigFile(
     reuse,
     routes: readRoutes(document, env, reuse),
     record: readRecord(document),
+    embedder: readEmbedder(document, env),
     upstream: document.upstream ?? null,
   };
 }

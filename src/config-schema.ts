@@ -2,6 +2,16 @@
 import { Ajv, type ErrorObject } from 'ajv';
 import { reuseSchema, strictObject } from './routes/index.ts';
 
+/** `auto`: word vectors, or without them none. */
+export const embedderKinds = [
+  'auto',
+  'word-llama',
+  'model-rows',
+  'minilm',
+  'openai',
+  'off',
+] as const;
+
 const text = { type: 'string', minLength: 1 } as const;
 
 const matchSchema = {
@@ -42,6 +52,17 @@ export const configSchema = {
       }),
       required: ['path'],
       description: 'Keeps token ids (hashed) of every request with an API key.',
+    },
+    embedder: {
+      ...strictObject({
+        kind: { enum: embedderKinds, description: 'What turns prompts into vectors.' },
+        url: { ...text, description: 'openai: origin and path up to /embeddings.' },
+        model: { ...text, description: 'openai: the model to ask for.' },
+        key: { ...text, description: 'openai: API key, or env:NAME.' },
+      }),
+      required: ['kind'],
+      if: { properties: { kind: { const: 'openai' } } },
+      then: { required: ['url', 'model'] },
     },
     upstream: { ...text, description: 'Origin for every path that is not ours.' },
   }),

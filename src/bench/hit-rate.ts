@@ -5,9 +5,11 @@ import { basename } from 'node:path';
 import type { PolicyName, SpeedTable } from '../protocol/index.ts';
 import { Replay, replayRunner, type Replayed } from '../replay/index.ts';
 import { optionsOf } from '../reuse/index.ts';
+import type { SimilarPromptsOptions } from '../similar/index.ts';
 import type { EncodedPrompt, Tokenizer } from '../tokenizer/index.ts';
 import { percentile } from './statistics.ts';
 import { readTrace, type TraceRequest } from './trace-file.ts';
+import { measureVectorMatch, openSimilar, type VectorMatchReport } from './vector-match.ts';
 
 export type Share = 'private' | 'group' | 'public' | 'all';
 
@@ -17,8 +19,13 @@ export interface HitRateOptions {
   readonly share: Share;
   readonly fallbacks: boolean;
   readonly tokenizer: Tokenizer;
+  /** Null = without vectors. */
+  readonly meaning: Meaning | null;
   readonly onProgress: (done: number, total: number, label: string) => void;
 }
+
+/** What turns texts into vectors and finds their neighbours; shared by all replays. */
+export type Meaning = Pick<SimilarPromptsOptions, 'embedder' | 'vectors'>;
 
 interface Totals {
   exactTokens: number;
@@ -36,8 +43,10 @@ export interface TraceReport {
   readonly reasons: Record<string, Record<string, number>>;
   readonly crossTenantImports: number;
   readonly unequalTokenImports: number;
-  /** Null until there is a vector match to measure. */
+  /** Share of the requests with donors of which the vector match alone finds one; null without vectors. */
   readonly recallAt5: number | null;
+  /** The vector match by itself; null without vectors. */
+  readonly vectorMatch: VectorMatchReport | null;
   readonly lookupMs: { readonly p50: number; readonly p99: number };
 }
 
@@ -89,25 +98,31 @@ class Tally {
   }
 }
 
-function replayPolicy(
+async function replayPolicy(
   policy: PolicyName,
   requests: readonly (TraceRequest & EncodedPrompt)[],
-  { share, fallbacks, tokenizer }: HitRateOptions,
-): Tally {
+  options: HitRateOptions,
+): Promise<Tally> {
+  const { share, fallbacks, tokenizer, meaning } = options;
+  const looksUp = policy !== 'off' && policy !== 'exact';
+  const similar = meaning && looksUp ? openSimilar(meaning, tokenizer) : null;
   const replay = new Replay({
     reuse: { ...optionsOf(policy), fallbacks },
     shared: share !== 'private',
     runner: replayRunner,
     tokenClasses: tokenizer.tokenClasses,
     readText: (tokens, start, end) => tokenizer.decode(tokens.subarray(start, end)),
+    similar,
   });
   const tally = new Tally();
   let promptTokens = 0;
   for (const request of requests) {
     const numTokens = request.tokens.length;
     promptTokens += numTokens;
-    tally.add(request.relation, numTokens, replay.serve({ ...request, at: request.t_ms }));
+    const replayed = await replay.serve({ ...request, at: request.t_ms });
+    tally.add(request.relation, numTokens, replayed);
   }
+  await similar?.close();
   tally.totals.hitRate = (promptTokens - tally.totals.recomputedTokens) / promptTokens;
   return tally;
 }
@@ -118,15 +133,17 @@ async function replayTrace(path: string, options: HitRateOptions): Promise<Trace
     ...options.tokenizer.encodeChat(request.messages),
   }));
   const promptTokens = requests.reduce((sum, { tokens }) => sum + tokens.length, 0);
-  const replays = options.policies.map(
-    (policy) => [policy, replayPolicy(policy, requests, options)] as const,
-  );
+  const replays: [PolicyName, Tally][] = [];
+  for (const policy of options.policies) {
+    replays.push([policy, await replayPolicy(policy, requests, options)]);
+  }
   const byRelation: Record<string, Record<string, number>> = {};
   for (const [policy, { relations }] of replays) {
     for (const [relation, rate] of Object.entries(relations.rates())) {
       (byRelation[relation] ??= {})[policy] = rate;
     }
   }
+  const vectorMatch = options.meaning && (await measureVectorMatch(requests, options));
   const lookups = replays.flatMap(([, { lookupMs }]) => lookupMs);
   return {
     trace: basename(path, '.jsonl'),
@@ -137,7 +154,8 @@ async function replayTrace(path: string, options: HitRateOptions): Promise<Trace
     reasons: Object.fromEntries(replays.map(([policy, { reasons }]) => [policy, reasons])),
     crossTenantImports: replays.reduce((sum, [, { crossTenant }]) => sum + crossTenant, 0),
     unequalTokenImports: replays.reduce((sum, [, { unequal }]) => sum + unequal, 0),
-    recallAt5: null,
+    recallAt5: vectorMatch?.recallAt5 ?? null,
+    vectorMatch,
     lookupMs: { p50: percentile(lookups, 0.5), p99: percentile(lookups, 0.99) },
   };
 }

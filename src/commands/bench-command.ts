@@ -3,10 +3,12 @@ import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { formatHitRate, formatTtft, runHitRate, runTtft, ttftFamilies } from '../bench/index.ts';
 import { childEnvironment, readSettings } from '../config.ts';
+import { wordLlamaEmbedder } from '../embed/index.ts';
 import { KvShareError } from '../errors.ts';
 import { openGguf } from '../gguf/index.ts';
 import { policyNames } from '../protocol/index.ts';
 import { loadTokenizer } from '../tokenizer/index.ts';
+import { VectorIndexes } from '../vectors/index.ts';
 import { progressPrinter } from './progress.ts';
 import { provisionModel } from './provision.ts';
 
@@ -71,14 +73,18 @@ async function hitRate(values: Values): Promise<[object, string]> {
   const tokenizer = loadTokenizer(file);
   await file.close();
   const progress = progressPrinter(process.stderr);
+  const embedder = await wordLlamaEmbedder(readSettings([]).cacheDir, progress.step);
+  const vectors = new VectorIndexes({ dimension: embedder.dimension });
   const report = await runHitRate({
     traces: values.trace,
     policies: list(values.policies, policyNames, '--policies'),
     share: oneOf(values.share, ['private', 'group', 'public', 'all'], '--share'),
     fallbacks: !values['no-fallback'],
     tokenizer,
+    meaning: { embedder, vectors },
     onProgress: (done, total, label) => progress.step({ phase: `[${done}/${total}] ${label}` }),
   });
+  await vectors.close();
   progress.end();
   return [report, formatHitRate(report)];
 }

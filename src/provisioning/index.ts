@@ -5,3 +5,5 @@ export { pipDownload } from './pip-download.ts';
 export { runTool } from './run-tool.ts';
 export type { OnProgress } from './run-tool.ts';
 export { publishFile, sha256File } from './verified-file.ts';
+export { ensureWheelFiles, extractFromWheel } from './wheel-files.ts';
+export type { PinnedWheel } from './wheel-files.ts';

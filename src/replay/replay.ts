@@ -2,6 +2,7 @@
 // exactly, a conversation that may go on from its own KV. Nothing is run; times come from a speed table.
 import type { Donor } from '../kv/index.ts';
 import { DonorIndex, tenantScope } from '../match/index.ts';
+import { findCandidates, type SimilarPrompts } from '../similar/index.ts';
 import type { PlanImport, ReusePlan, RunnerInfo } from '../protocol/index.ts';
 import { planReuse, type PlanDecision, type PlanInput, type ReuseOptions } from '../reuse/index.ts';
 
@@ -21,6 +22,8 @@ export interface ReplayOptions {
   readonly runner: PlanInput['runner'];
   readonly tokenClasses: Uint8Array;
   readonly readText: PlanInput['readText'];
+  /** Vectors, where the texts are at hand; closed by whoever opened it. */
+  readonly similar: SimilarPrompts | null;
 }
 
 export interface Replayed {
@@ -42,17 +45,17 @@ export class Replay {
     this.#options = options;
   }
 
-  serve(request: ReplayRequest): Replayed {
+  async serve(request: ReplayRequest): Promise<Replayed> {
     const { tenant, user, tokens, at } = request;
     const scope = tenantScope(this.#options.shared ? 'everybody' : tenant, null);
     const owner = `${tenant}/${user}`;
     const segment = `replay.${this.#served++}`;
     const start = performance.now();
-    const decision = this.#plan(request, scope, owner);
+    const decision = await this.#plan(request, scope, owner);
     const lookupMs = performance.now() - start;
     const replayed = { decision, lookupMs, ...this.#judge(request, decision) };
     this.#tenants.set(segment, tenant);
-    this.#index.add({
+    const donor: Donor = {
       segment,
       scope,
       owner,
@@ -60,18 +63,27 @@ export class Replay {
       exactTokens: firstApproximate(decision.plan, tokens.length),
       promptTokens: tokens.length,
       storedAt: at,
-    });
+    };
+    this.#index.add(donor);
+    this.#options.similar?.add(donor);
     return replayed;
   }
 
-  #plan({ tokens, suffixStart }: ReplayRequest, scope: string, owner: string): PlanDecision {
-    const { reuse, runner, tokenClasses, readText } = this.#options;
+  async #plan(
+    { tokens, suffixStart }: ReplayRequest,
+    scope: string,
+    owner: string,
+  ): Promise<PlanDecision> {
+    const { reuse, runner, tokenClasses, readText, similar } = this.#options;
+    await similar?.settled();
+    const query = { scope, owner, target: tokens, minRun: reuse.minRun };
+    const candidates = await findCandidates(this.#index, similar, query);
     return planReuse({
       planId: `plan-${this.#served}`,
       target: tokens,
       suffixStart,
       tokenClasses,
-      candidates: this.#index.candidates({ scope, owner, target: tokens }, reuse.minRun),
+      candidates,
       options: reuse,
       runner,
       readText,

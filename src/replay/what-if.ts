@@ -69,24 +69,25 @@ function report(name: string, promptTokens: number, all: readonly Replayed[]): V
 /** Hashed tokens have no words: strict mode cannot judge edits and takes each for critical. */
 const unreadable = (_tokens: Int32Array, start: number, end: number): string => `${start} ${end}`;
 
-export function whatIf(
+export async function whatIf(
   recorded: readonly RecordedRequest[],
   variants: readonly Variant[],
-): VariantReport[] {
+): Promise<VariantReport[]> {
   const { requests, tokenClasses } = compactIds(recorded);
   const promptTokens = requests.reduce((total, { tokens }) => total + tokens.length, 0);
-  return variants.map(({ name, reuse }) => {
+  const reports: VariantReport[] = [];
+  for (const { name, reuse } of variants) {
     const replay = new Replay({
       reuse,
       shared: false,
       runner: replayRunner,
       tokenClasses,
       readText: unreadable,
+      similar: null,
     });
-    return report(
-      name,
-      promptTokens,
-      requests.map((request) => replay.serve(request)),
-    );
-  });
+    const served: Replayed[] = [];
+    for (const request of requests) served.push(await replay.serve(request));
+    reports.push(report(name, promptTokens, served));
+  }
+  return reports;
 }

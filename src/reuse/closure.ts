@@ -113,6 +113,11 @@ export function refreshOf(piece: Piece, context: ChangeContext): Refresh {
   const { target, classes, options } = context;
   const { seam, closure } = options;
   const end = targetEnd(piece);
+  // Of a paraphrase the first tokens of the passage, whichever piece they are in.
+  if (piece.passage) {
+    const fresh = Math.max(piece.targetStart, Math.min(piece.passage.start + seam, end));
+    return { end: fresh, reason: 'seam' };
+  }
   const seamEnd = seam === 0 ? piece.targetStart : Math.min(seamStart(piece, context) + seam, end);
   const { kind, start } = changeBefore(piece, context);
   if (kind === 'moved') return { end: seamEnd, reason: 'seam' };

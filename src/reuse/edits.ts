@@ -20,6 +20,8 @@ export interface Edit {
 const LOOK_AHEAD = 16;
 
 function editBefore(piece: Piece, input: PlanInput): Edit | null {
+  // What a paraphrase changes has been judged as a whole.
+  if (piece.passage) return null;
   const { target, tokenClasses: classes, options, readText } = input;
   const change = changeBefore(piece, { target, classes, options });
   // A block that was replaced from its first token on is another text, not another value.

@@ -1,5 +1,5 @@
 // A stretch of the target that is to be imported from one donor: what plans are assembled from.
-import type { Donor, EqualRun } from '../kv/index.ts';
+import type { Donor, EqualRun, TokenRange } from '../kv/index.ts';
 
 export interface Piece {
   readonly donor: Donor;
@@ -7,6 +7,8 @@ export interface Piece {
   readonly targetStart: number;
   readonly length: number;
   readonly exact: boolean;
+  /** The target's passage that the piece paraphrases; absent where all tokens are equal. */
+  readonly passage?: TokenRange;
 }
 
 export const targetEnd = (piece: Pick<Piece, 'targetStart' | 'length'>): number =>

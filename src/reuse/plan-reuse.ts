@@ -8,6 +8,7 @@ import { refreshOf } from './closure.ts';
 import { hasCriticalEdit } from './edits.ts';
 import { inversionShare } from './inversion-share.ts';
 import type { PlanDecision, PlanReason } from './options.ts';
+import { paraphrasePieces } from './paraphrase.ts';
 import { cutRun, targetEnd, type Piece } from './piece.ts';
 import type { PlanInput } from './plan-input.ts';
 import { isAble, withinCapabilities } from './policies.ts';
@@ -110,8 +111,9 @@ function objection(
 
 /** Runs of donors that are similar enough, if the route asks for that; who is not known is not similar. */
 function similarRuns({ candidates, options }: PlanInput): readonly EqualRun[] {
-  const { minSimilarity } = options;
-  if (minSimilarity === 0) return candidates.runs;
+  const { minSimilarity, policy } = options;
+  // Under `semantic` the similarity is asked of passages that are not equal.
+  if (minSimilarity === 0 || policy === 'semantic') return candidates.runs;
   return candidates.runs.filter(
     ({ donor }) => (candidates.similarity.get(donor) ?? 0) >= minSimilarity,
   );
@@ -130,6 +132,8 @@ function whyNone(
   return importMsPerToken < prefillMsPerToken ? 'too-little-reuse' : 'below-break-even';
 }
 
+const byTarget = (a: Piece, b: Piece): number => a.targetStart - b.targetStart;
+
 /** Pure: the same input gives the same decision. */
 export function planReuse(given: PlanInput): PlanDecision {
   const { capabilities, speeds } = given.runner;
@@ -146,13 +150,17 @@ export function planReuse(given: PlanInput): PlanDecision {
   const plain = assemble(input, draftOf(input, base, []), base.length > 0 ? 'full' : 'no-donor');
   const window = { start: endOf(base), end: Math.min(suffixStart, target.length - 1) };
   const runs = similarRuns(input);
-  const chosen = chooseRuns(runs, base.at(-1) ?? null, {
+  const equal = chooseRuns(runs, base.at(-1) ?? null, {
     target,
     classes: input.tokenClasses,
     options,
     window,
     importCost: speeds.importMsPerToken / speeds.prefillMsPerToken,
   });
+  const chosen =
+    options.policy === 'semantic'
+      ? [...equal, ...paraphrasePieces(input, equal, window)].sort(byTarget)
+      : equal;
   if (chosen.length === 0)
     return { ...plain, reason: whyNone(input, runs, window) ?? plain.reason };
   const moved = draftOf(input, base, chosen);

@@ -1,5 +1,6 @@
 // What every request of one sidecar shares; made once by create-sidecar.
 import type { DonorIndex } from '../match/index.ts';
+import type { SimilarPrompts } from '../similar/index.ts';
 import type { Recorder } from '../recording/index.ts';
 import type { Runner } from '../protocol/index.ts';
 import type { BreakEven, RouteTable } from '../routes/index.ts';
@@ -15,6 +16,8 @@ import type { RunnerLink } from './runner-link.ts';
 /** What planning needs beside the request. */
 export interface PlanFinder {
   readonly index: DonorIndex;
+  /** Null = no embedder: equal tokens only. */
+  readonly similar: SimilarPrompts | null;
   readonly tokenClasses: Uint8Array;
   /** Text of tokens[start, end). */
   readonly readText: (tokens: Int32Array, start: number, end: number) => string;

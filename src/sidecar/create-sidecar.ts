@@ -5,18 +5,22 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Express } from 'express';
 import { KvShareError } from '../errors.ts';
+import type { Embedder } from '../embed/index.ts';
 import { DonorIndex } from '../match/index.ts';
 import type { Runner } from '../protocol/index.ts';
 import { Recorder, type RecorderOptions } from '../recording/index.ts';
 import { planReasons } from '../reuse/index.ts';
 import { BreakEven, RouteTable, type RouteSettings } from '../routes/index.ts';
 import { SidecarMetrics, type Log } from '../telemetry/index.ts';
+import { SimilarPrompts } from '../similar/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
+import { VectorIndexes } from '../vectors/index.ts';
 import { Admission } from './admission.ts';
 import { createApp } from './app.ts';
-import type { SidecarContext } from './context.ts';
+import type { PlanFinder, SidecarContext } from './context.ts';
 import { Endings } from './endings.ts';
 import { KeyRing, type Tenant } from './identify.ts';
+import { KnownDonors } from './known-donors.ts';
 import { LastRuns } from './last-runs.ts';
 import type { Provenance } from './openai-response.ts';
 import { RunnerLink } from './runner-link.ts';
@@ -33,6 +37,8 @@ export interface SidecarOptions {
   readonly settings: RouteSettings;
   /** Origin that gets every path which is not ours; without it they are 404. */
   readonly upstream?: string;
+  /** Finds prompts that resemble each other; without one only equal tokens are looked for. Closed with the sidecar. */
+  readonly embedder?: Embedder;
   readonly record?: Omit<RecorderOptions, 'onDrop'>;
   readonly maxBodyBytes?: number;
   /** Requests being served or waiting; the next one gets 429. */
@@ -76,12 +82,46 @@ function listenOn(server: Server, port: number, host: string): Promise<void> {
   });
 }
 
+type ReadText = PlanFinder['readText'];
+
+/** Null without an embedder. */
+function openSimilar(
+  { embedder, tokenizer, log }: SidecarOptions,
+  readText: ReadText,
+  metrics: SidecarMetrics,
+): { similar: SimilarPrompts; close: () => Promise<void> } | null {
+  if (!embedder) return null;
+  const vectors = new VectorIndexes({
+    dimension: embedder.dimension,
+    onChildLost: (why) => log.warn({ why }, 'the vector index goes on without its helper process'),
+  });
+  const similar = new SimilarPrompts({
+    embedder,
+    vectors,
+    tokenClasses: tokenizer.tokenClasses,
+    readText,
+    onFailure: (error) => {
+      metrics.failOpen.inc({ stage: 'embed' });
+      log.warn({ name: (error as Error).name }, 'going on without the vector match');
+    },
+  });
+  const close = async (): Promise<void> => {
+    await similar.close();
+    await vectors.close();
+    await embedder.close();
+  };
+  return { similar, close };
+}
+
 export function createSidecar(options: SidecarOptions): Sidecar {
   const { runner, tokenizer, log } = options;
   const index = new DonorIndex();
   const routes = new RouteTable(options.settings);
   const metrics = new SidecarMetrics(routes.names, planReasons);
-  const link = new RunnerLink(runner, index, log, options.now);
+  const readText: ReadText = (tokens, start, end) => tokenizer.decode(tokens.subarray(start, end));
+  const meaning = openSimilar(options, readText, metrics);
+  const similar = meaning?.similar ?? null;
+  const link = new RunnerLink(runner, new KnownDonors(index, similar), log, options.now);
   const context: SidecarContext = {
     ...options,
     link,
@@ -89,8 +129,9 @@ export function createSidecar(options: SidecarOptions): Sidecar {
     keys: new KeyRing(options.tenants),
     finder: {
       index,
+      similar,
       tokenClasses: tokenizer.tokenClasses,
-      readText: (tokens, start, end) => tokenizer.decode(tokens.subarray(start, end)),
+      readText,
       newId: options.newId,
       onFailure: (error) => {
         metrics.failOpen.inc({ stage: 'plan' });
@@ -126,6 +167,7 @@ export function createSidecar(options: SidecarOptions): Sidecar {
     },
     close: async () => {
       await link.close();
+      await meaning?.close();
       await context.recorder?.close();
       if (!server.listening) return;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));

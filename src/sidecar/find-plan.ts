@@ -7,6 +7,7 @@ import {
   type PlanReason,
   type ReuseOptions,
 } from '../reuse/index.ts';
+import { findCandidates } from '../similar/index.ts';
 import type { SidecarContext } from './context.ts';
 import type { Call } from './read-call.ts';
 
@@ -47,18 +48,27 @@ function optionsFor({ route, minSimilarity }: Call): ReuseOptions {
   return { ...options, minSimilarity: Math.max(options.minSimilarity, minSimilarity) };
 }
 
-function lookUp(context: SidecarContext, call: Call, options: ReuseOptions): PlanInput {
+/** Whether anything beyond equal tokens can matter for the plan. */
+const asksForMeaning = ({ policy }: ReuseOptions): boolean =>
+  policy !== 'off' && policy !== 'exact';
+
+async function lookUp(
+  context: SidecarContext,
+  call: Call,
+  options: ReuseOptions,
+): Promise<PlanInput> {
   const { finder, link, now } = context;
   const { identity, prompt, cache } = call;
   const { scope, owner } = identity;
   const since = cache.maxAgeMs === null ? -Infinity : now() - cache.maxAgeMs;
-  const query = { scope, owner, target: prompt.tokens, since };
+  const query = { scope, owner, target: prompt.tokens, since, minRun: options.minRun };
+  const similar = asksForMeaning(options) ? finder.similar : null;
   return {
     planId: finder.newId(),
     target: prompt.tokens,
     suffixStart: prompt.suffixStart,
     tokenClasses: finder.tokenClasses,
-    candidates: finder.index.candidates(query, options.minRun),
+    candidates: await findCandidates(finder.index, similar, query),
     options,
     runner: link.info,
     readText: finder.readText,
@@ -74,7 +84,7 @@ function planWithinBreakEven(context: SidecarContext, call: Call, input: PlanInp
 }
 
 /** The plan for a call, as far as the client allows a look-up and has somebody to share with. */
-export function planCall(context: SidecarContext, call: Call): Planned {
+export async function planCall(context: SidecarContext, call: Call): Promise<Planned> {
   const options = optionsFor(call);
   const numTokens = call.prompt.tokens.length;
   const reason = reasonNotToLook(context, call);
@@ -87,7 +97,7 @@ export function planCall(context: SidecarContext, call: Call): Planned {
   if (reason) return cold(reason);
   const start = context.now();
   try {
-    const input = lookUp(context, call, options);
+    const input = await lookUp(context, call, options);
     const decision = planWithinBreakEven(context, call, input);
     return { decision, options, input, lookupMs: context.now() - start };
   } catch (error) {

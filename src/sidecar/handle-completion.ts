@@ -26,7 +26,7 @@ export async function handleCompletion(
     const call = await readCall(context, kind, request, response.locals['requestId'] as string);
     recordCall(context, call);
     // 2 plan
-    const planned = planCall(context, call);
+    const planned = await planCall(context, call);
     const { decision } = planned;
     // 3 forward
     const { signal } = ending;

@@ -8,6 +8,13 @@ import { readCall, type Call } from './read-call.ts';
 
 const MAX_DONORS = 20;
 
+/** What counts as alike, and what that rests on; null without an embedder. */
+function vectorMatchOf({ finder }: SidecarContext): object | null {
+  if (!finder.similar) return null;
+  const { threshold, pairs, median, p90, p99 } = finder.similar.calibration;
+  return { embedder: finder.similar.embedder, threshold, pairs, median, p90, p99 };
+}
+
 function explanation(context: SidecarContext, call: Call, planned: Planned): object {
   const { decision, options } = planned;
   const { prompt, route, identity } = call;
@@ -26,6 +33,7 @@ function explanation(context: SidecarContext, call: Call, planned: Planned): obj
     predicted_ms: decision.predictedMs,
     cold_ms: decision.coldMs,
     lookup_ms: planned.lookupMs,
+    vector_match: vectorMatchOf(context),
     learned: context.breakEven.stateOf(route.name, numTokens),
     last_run: last && { outcome: last.outcome, reason: last.reason, ttft_ms: last.ttftMs },
     first_divergence: divergenceOf(planned),
@@ -49,7 +57,7 @@ export async function handlePlan(
     const id = response.locals['requestId'] as string;
     const call = await readCall(context, 'either', request, id);
     response.set('cache-control', 'no-store');
-    response.json(explanation(context, call, planCall(context, call)));
+    response.json(explanation(context, call, await planCall(context, call)));
   } finally {
     leave();
   }

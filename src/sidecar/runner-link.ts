@@ -2,7 +2,7 @@
 // means that every earlier donor is gone; a lost connection is tried again with backoff, for ever.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KvShareError } from '../errors.ts';
-import type { DonorIndex } from '../match/index.ts';
+import type { Donor } from '../kv/index.ts';
 import type { Runner, RunnerInfo, StoredContext } from '../protocol/index.ts';
 import type { Log } from '../telemetry/index.ts';
 
@@ -11,9 +11,17 @@ const MAX_BACKOFF_MS = 2_000;
 /** The runner's measured speeds drift with its load; break-even should follow. */
 const REFRESH_MS = 5_000;
 
+/** Who keeps track of what the runner has stored. */
+export interface DonorKeeper {
+  add(donor: Donor): void;
+  /** Of a segment that may not be known. */
+  remove(segment: string): void;
+  clear(): void;
+}
+
 export class RunnerLink {
   readonly #runner: Runner;
-  readonly #index: DonorIndex;
+  readonly #donors: DonorKeeper;
   readonly #log: Log;
   readonly #now: () => number;
   readonly #stop = new AbortController();
@@ -24,10 +32,10 @@ export class RunnerLink {
   /** Resolves when the runner has been reached once. */
   readonly reached = new Promise<void>((resolve) => (this.#announceFirst = resolve));
 
-  constructor(runner: Runner, index: DonorIndex, log: Log, now: () => number) {
+  constructor(runner: Runner, donors: DonorKeeper, log: Log, now: () => number) {
     this.#runner = runner;
     this.#now = now;
-    this.#index = index;
+    this.#donors = donors;
     this.#log = log;
     this.#following = this.#follow();
     this.#refreshing = setInterval(() => void this.#refresh(), REFRESH_MS).unref();
@@ -48,11 +56,11 @@ export class RunnerLink {
 
   /** The runner says that these are gone; an eviction may have overtaken the news that they were stored. */
   forget(segments: readonly string[]): void {
-    for (const segment of segments) this.#index.remove(segment);
+    for (const segment of segments) this.#donors.remove(segment);
   }
 
   remember(context: StoredContext, storedAt = this.#now()): void {
-    this.#index.add({ ...context, tokens: Int32Array.from(context.tokens), storedAt });
+    this.#donors.add({ ...context, tokens: Int32Array.from(context.tokens), storedAt });
   }
 
   async close(): Promise<void> {
@@ -96,7 +104,7 @@ export class RunnerLink {
 
   async #greet(generation: string, contexts: readonly StoredContext[]): Promise<void> {
     // Whatever happened while nobody listened, the list is what is there now.
-    this.#index.clear();
+    this.#donors.clear();
     for (const context of contexts) this.remember(context, -Infinity);
     this.#info = await this.#runner.info();
     this.#announceFirst();

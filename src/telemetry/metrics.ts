@@ -59,7 +59,7 @@ export class SidecarMetrics {
     for (const source of ['exact', 'imported', 'recomputed']) this.tokens.inc({ source }, 0);
     for (const reason of reasons) this.reasons.inc({ reason }, 0);
     for (const why of ['backlog', 'full', 'failed']) this.recordDrops.inc({ why }, 0);
-    for (const stage of ['plan', 'runner']) this.failOpen.inc({ stage }, 0);
+    for (const stage of ['plan', 'embed', 'runner']) this.failOpen.inc({ stage }, 0);
     for (const outcome of outcomes) this.ttft.zero({ outcome });
   }
 

@@ -50,6 +50,7 @@ const run = async (traces: readonly string[], options: Partial<Options> = {}) =>
     share: 'private',
     fallbacks: true,
     tokenizer,
+    meaning: null,
     onProgress: () => undefined,
     ...options,
   });

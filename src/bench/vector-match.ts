@@ -1,0 +1,77 @@
+// The vector match by itself: how often it finds a true donor among its first five, and how often it finds
+// something where there is nothing. Every earlier prompt counts as computed exactly here.
+import type { Donor } from '../kv/index.ts';
+import { DonorIndex, tenantScope } from '../match/index.ts';
+import { SimilarPrompts, type CalibrationState } from '../similar/index.ts';
+import type { EncodedPrompt, Tokenizer } from '../tokenizer/index.ts';
+import type { HitRateOptions, Meaning } from './hit-rate.ts';
+import { percentile } from './statistics.ts';
+import type { TraceRequest } from './trace-file.ts';
+
+export interface VectorMatchReport {
+  readonly embedder: string;
+  /** Requests with donors. */
+  readonly requests: number;
+  readonly recallAt5: number | null;
+  /** Share of the requests without donors for which something is nominated. */
+  readonly falseMatches: number | null;
+  readonly calibration: CalibrationState;
+  readonly searchMs: { readonly p50: number; readonly p99: number };
+}
+
+export function openSimilar({ embedder, vectors }: Meaning, tokenizer: Tokenizer): SimilarPrompts {
+  return new SimilarPrompts({
+    embedder,
+    vectors,
+    tokenClasses: tokenizer.tokenClasses,
+    readText: (tokens, start, end) => tokenizer.decode(tokens.subarray(start, end)),
+    onFailure: (error) => {
+      throw error as Error;
+    },
+  });
+}
+
+const share = (part: number, whole: number): number | null => (whole === 0 ? null : part / whole);
+
+export async function measureVectorMatch(
+  requests: readonly (TraceRequest & EncodedPrompt)[],
+  { meaning, tokenizer, share: sharing }: HitRateOptions,
+): Promise<VectorMatchReport> {
+  const similar = openSimilar(meaning!, tokenizer);
+  const index = new DonorIndex();
+  const searchMs: number[] = [];
+  const counts = { withDonors: 0, found: 0, without: 0, nominated: 0 };
+  for (const { id, tenant, donors, tokens, t_ms } of requests) {
+    const scope = tenantScope(sharing === 'private' ? tenant : 'everybody', null);
+    const start = performance.now();
+    const prefix = index.prefixLength({ scope, owner: null, target: tokens });
+    const query = { scope, target: tokens, prefix, since: -Infinity };
+    const { best, nominated } = await similar.search(query);
+    searchMs.push(performance.now() - start);
+    if (donors.length > 0) {
+      counts.withDonors++;
+      if (best.some(({ segment }) => donors.includes(segment))) counts.found++;
+    } else {
+      counts.without++;
+      if (nominated.length > 0) counts.nominated++;
+    }
+    const [exactTokens, promptTokens] = [tokens.length, tokens.length];
+    const donor: Donor = {
+      ...{ segment: id, scope, owner: null, tokens, exactTokens, promptTokens },
+      storedAt: t_ms,
+    };
+    index.add(donor);
+    similar.add(donor);
+    await similar.settled();
+  }
+  const { calibration } = similar;
+  await similar.close();
+  return {
+    embedder: similar.embedder,
+    requests: counts.withDonors,
+    recallAt5: share(counts.found, counts.withDonors),
+    falseMatches: share(counts.nominated, counts.without),
+    calibration,
+    searchMs: { p50: percentile(searchMs, 0.5), p99: percentile(searchMs, 0.99) },
+  };
+}

@@ -1,0 +1,37 @@
+// What the runner has stored, told to every index: equal tokens at once, meaning as soon as it is embedded.
+import type { Donor } from '../kv/index.ts';
+import type { DonorIndex } from '../match/index.ts';
+import type { SimilarPrompts } from '../similar/index.ts';
+import type { DonorKeeper } from './runner-link.ts';
+
+export class KnownDonors implements DonorKeeper {
+  readonly #index: DonorIndex;
+  readonly #similar: SimilarPrompts | null;
+
+  constructor(index: DonorIndex, similar: SimilarPrompts | null) {
+    this.#index = index;
+    this.#similar = similar;
+  }
+
+  /** A segment that is announced again (with more tokens) replaces the earlier donor. */
+  add(donor: Donor): void {
+    this.#forget(donor.segment);
+    this.#index.add(donor);
+    this.#similar?.add(donor);
+  }
+
+  remove(segment: string): void {
+    this.#forget(segment);
+    this.#index.remove(segment);
+  }
+
+  clear(): void {
+    this.#index.clear();
+    this.#similar?.clear();
+  }
+
+  #forget(segment: string): void {
+    const known = this.#index.get(segment);
+    if (known) this.#similar?.remove(known);
+  }
+}

@@ -1,0 +1,133 @@
+// The passages of one scope: each text once, with its vector and the donors that hold it. Popular passages keep
+// their donors by age, so that a look-up sees the newest few and eviction stays exact.
+import type { Donor } from '../kv/index.ts';
+import type { VectorIndex } from '../vectors/index.ts';
+
+export interface Passage {
+  readonly key: string;
+  /** In the vector index; null for a text without a vector. */
+  readonly label: number | null;
+  /** Oldest first. */
+  readonly donors: Donor[];
+}
+
+interface Member {
+  readonly passages: readonly Passage[];
+  /** Tokens of each passage. */
+  readonly sizes: Uint16Array;
+}
+
+/** A passage of a prompt that is being looked up, or of a donor. */
+export interface Weighted {
+  readonly vector: Float32Array;
+  /** Tokens times rarity. */
+  readonly weight: number;
+  /** As `PassageTable.rarity`. */
+  readonly rarity: number;
+}
+
+const SAMPLE = 64;
+/** Coprime to the sample's size: each one gets its turn. */
+const STEP = 37;
+const FEWEST = 8;
+
+export class PassageTable {
+  readonly vectors: VectorIndex;
+  readonly #passages = new Map<string, Passage>();
+  readonly #byLabel = new Map<number, Passage>();
+  readonly #members = new Map<Donor, Member>();
+  /** Some donors, most of them recent. */
+  readonly #sample: Donor[] = [];
+  #added = 0;
+
+  constructor(vectors: VectorIndex) {
+    this.vectors = vectors;
+  }
+
+  /** Donors. */
+  get size(): number {
+    return this.#members.size;
+  }
+
+  get numPassages(): number {
+    return this.#passages.size;
+  }
+
+  get(key: string): Passage | undefined {
+    return this.#passages.get(key);
+  }
+
+  byLabel(label: number): Passage | undefined {
+    return this.#byLabel.get(label);
+  }
+
+  has(donor: Donor): boolean {
+    return this.#members.has(donor);
+  }
+
+  /** `vectorOf` is asked for passages that are new here. */
+  add(
+    donor: Donor,
+    found: readonly { readonly key: string; readonly tokens: number }[],
+    vectorOf: (key: string) => Float32Array | null,
+  ): void {
+    const once = [...new Map(found.map((passage) => [passage.key, passage])).values()];
+    const passages = once.map(({ key }) => this.#passages.get(key) ?? this.#create(key, vectorOf));
+    for (const { donors } of passages) donors.push(donor);
+    this.#members.set(donor, { passages, sizes: Uint16Array.from(once, ({ tokens }) => tokens) });
+    this.#sample[this.#added++ % SAMPLE] = donor;
+  }
+
+  /** Some other donor; null while there are too few to tell what is usual. */
+  anotherThan(donor: Donor): Donor | null {
+    const other = this.#sample[(this.#added * STEP) % this.#sample.length];
+    const usable = other && other !== donor && this.#members.has(other);
+    return usable && this.size >= FEWEST ? other : null;
+  }
+
+  remove(donor: Donor): void {
+    const member = this.#members.get(donor);
+    if (!member) return;
+    this.#members.delete(donor);
+    for (const passage of member.passages) {
+      passage.donors.splice(passage.donors.indexOf(donor), 1);
+      if (passage.donors.length > 0) continue;
+      this.#passages.delete(passage.key);
+      if (passage.label === null) continue;
+      this.#byLabel.delete(passage.label);
+      this.vectors.remove(passage.label);
+    }
+  }
+
+  /** What many donors have says little about any of them (inverse document frequency); > 0. */
+  rarity(passage: Passage | undefined): number {
+    return Math.log((this.size + 2) / ((passage?.donors.length ?? 0) + 1));
+  }
+
+  passagesOf(donor: Donor): readonly Passage[] {
+    return this.#members.get(donor)?.passages ?? [];
+  }
+
+  /** Vectors of the donor's passages, weighted by length and rarity. */
+  weightedOf(donor: Donor): Weighted[] {
+    const member = this.#members.get(donor);
+    return (member?.passages ?? []).flatMap((passage, i) => {
+      const vector = this.vectorOf(passage);
+      if (!vector) return [];
+      const rarity = this.rarity(passage);
+      return [{ vector, weight: member!.sizes[i]! * rarity, rarity }];
+    });
+  }
+
+  vectorOf({ label }: Passage): Float32Array | null {
+    return label === null ? null : this.vectors.vectorOf(label);
+  }
+
+  #create(key: string, vectorOf: (key: string) => Float32Array | null): Passage {
+    const vector = vectorOf(key);
+    const passage: Passage = { key, label: vector && this.vectors.add(vector), donors: [] };
+    this.#passages.set(key, passage);
+    if (passage.label !== null) this.#byLabel.set(passage.label, passage);
+    return passage;
+  }
+}

@@ -1,0 +1,265 @@
+// Semantic matching (KVShare, arXiv 2503.16525 §4.1): which stored prompts resemble a new one. It nominates, and
+// says how alike; equal tokens decide. One table of passages a scope, one vector index a table.
+import type { Donor, SimilarPassage, TokenRange } from '../kv/index.ts';
+import type { Embedder } from '../embed/index.ts';
+import type { VectorIndexes } from '../vectors/index.ts';
+import { Calibration, type CalibrationState } from './calibration.ts';
+import { PassageTable, type Weighted } from './passage-table.ts';
+import { cutPassages, passageKey, type TokenClasses } from './passages.ts';
+import { PassageVectors } from './passage-vectors.ts';
+import { cosine, coverage, promptSimilarity, sharePassage } from './prompt-similarity.ts';
+
+export interface SimilarPromptsOptions {
+  readonly embedder: Embedder;
+  readonly vectors: VectorIndexes;
+  readonly tokenClasses: TokenClasses;
+  /** Text of tokens[start, end). */
+  readonly readText: (tokens: Int32Array, start: number, end: number) => string;
+  /** A donor that could not be embedded is not nominated; nothing else happens. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+export interface SimilarQuery {
+  readonly scope: string;
+  readonly target: Int32Array;
+  /** Tokens that an exact prefix serves: their passages are known, nothing there is embedded. */
+  readonly prefix: number;
+  /** Only donors stored at this time or later. */
+  readonly since: number;
+}
+
+export interface SimilarMatch {
+  /** The five donors that cover most of the target. */
+  readonly best: readonly Donor[];
+  /** Those of them whose prompts are more alike than unrelated ones are. */
+  readonly nominated: readonly Donor[];
+  /** Cosine of the prompts; null for a donor that is not known (yet). */
+  readonly similarityTo: (donor: Donor) => number | null;
+  /** Pairs of passages of nominated donors that say nearly the same. */
+  readonly passages: readonly SimilarPassage[];
+}
+
+interface TargetPassage extends Weighted {
+  readonly range: TokenRange;
+}
+
+const NEIGHBOURS = 8;
+/** Newest donors of a passage that are considered. */
+const NEWEST = 16;
+/** Donors that are compared in full. */
+const COMPARED = 24;
+const NOMINATED = 5;
+/** The weightiest passages are searched for; the others only by their text. */
+const SEARCHED = 12;
+/** Passages that are less alike are no paraphrase (design: policy `semantic`). */
+const PARAPHRASE = 0.92;
+const SEARCH_BUDGET_MS = 20;
+
+const nothing: SimilarMatch = { best: [], nominated: [], similarityTo: () => null, passages: [] };
+
+export class SimilarPrompts {
+  readonly #options: SimilarPromptsOptions;
+  readonly #vectors: PassageVectors;
+  readonly #calibration: Calibration;
+  readonly #tables = new Map<string, PassageTable>();
+  /** Donors that are known, whether or not their passages have been embedded yet. */
+  readonly #known = new Set<Donor>();
+  #adding: Promise<void> = Promise.resolve();
+
+  constructor(options: SimilarPromptsOptions) {
+    this.#options = options;
+    this.#vectors = new PassageVectors(options.embedder);
+    this.#calibration = new Calibration(options.embedder.defaultThreshold);
+  }
+
+  /** What counts as alike in the largest scope. */
+  get calibration(): CalibrationState {
+    const sizes = [...this.#tables.values()].map(({ size }) => size);
+    return this.#calibration.state(Math.max(0, ...sizes));
+  }
+
+  get embedder(): string {
+    return this.#options.embedder.fingerprint;
+  }
+
+  /** Known at once, found as soon as its passages are embedded. */
+  add(donor: Donor): void {
+    this.#known.add(donor);
+    this.#adding = this.#adding
+      .then(() => this.#embedAndAdd(donor))
+      .catch((error: unknown) => {
+        this.#known.delete(donor);
+        this.#options.onFailure(error);
+      });
+  }
+
+  remove(donor: Donor): void {
+    this.#known.delete(donor);
+    const table = this.#tables.get(donor.scope);
+    table?.remove(donor);
+    if (table?.size !== 0) return;
+    table.vectors.close();
+    this.#tables.delete(donor.scope);
+  }
+
+  clear(): void {
+    this.#known.clear();
+    for (const table of this.#tables.values()) table.vectors.close();
+    this.#tables.clear();
+  }
+
+  /** Resolves when everything that was added can be found. */
+  async settled(): Promise<void> {
+    await this.#adding;
+  }
+
+  /** Embedder and vector indexes belong to whoever opened them. */
+  async close(): Promise<void> {
+    this.clear();
+    await this.#adding;
+  }
+
+  reportFailure(error: unknown): void {
+    this.#options.onFailure(error);
+  }
+
+  stats(): { donors: number; passages: number; bytes: number } {
+    const total = { donors: 0, passages: 0, bytes: 0 };
+    for (const table of this.#tables.values()) {
+      total.donors += table.size;
+      total.passages += table.numPassages;
+      total.bytes += table.vectors.bytes;
+    }
+    return total;
+  }
+
+  /** Rejects when the embedder fails. */
+  async search(query: SimilarQuery): Promise<SimilarMatch> {
+    const table = this.#tables.get(query.scope);
+    if (!table) return nothing;
+    const target = await this.#passagesOf(table, query);
+    const hits = await this.#findDonors(table, target);
+    const accepted = (donor: Donor): boolean => donor.storedAt >= query.since && table.has(donor);
+    const ranked = hits
+      .filter(accepted)
+      .map((donor) => ({ donor, covered: coverage(target, table.weightedOf(donor)) }))
+      .sort((a, b) => b.covered - a.covered)
+      .map(({ donor }) => donor);
+    const threshold = this.#calibration.threshold(table.size);
+    const similarityTo = (donor: Donor): number | null =>
+      table.has(donor) ? promptSimilarity(target, table.weightedOf(donor)) : null;
+    const best = ranked.slice(0, NOMINATED);
+    const nominated = best.filter((donor) => similarityTo(donor)! >= threshold);
+    const passages = nominated.flatMap((donor) => this.#paraphrases(table, target, donor));
+    return { best, nominated, similarityTo, passages };
+  }
+
+  async #embedAndAdd(donor: Donor): Promise<void> {
+    const ranges = this.#rangesOf(donor);
+    const keys = ranges.map((range) => passageKey(donor.tokens, range));
+    const known = this.#tables.get(donor.scope);
+    const fresh = ranges.filter((_, i) => !known?.get(keys[i]!));
+    const vectors = await this.#embed(donor.tokens, fresh);
+    // It may have been evicted meanwhile.
+    if (!this.#known.has(donor)) return;
+    const table = this.#tableOf(donor.scope);
+    const passages = ranges.map(({ start, end }, i) => ({ key: keys[i]!, tokens: end - start }));
+    table.add(donor, passages, (key) => vectors.get(key) ?? null);
+    this.#calibrate(table, donor);
+  }
+
+  /** Passages whose KV can serve another prompt. */
+  #rangesOf({ tokens, exactTokens, promptTokens }: Donor): TokenRange[] {
+    const usable = tokens.subarray(0, Math.min(exactTokens, promptTokens));
+    return cutPassages(usable, this.#options.tokenClasses);
+  }
+
+  #tableOf(scope: string): PassageTable {
+    let table = this.#tables.get(scope);
+    if (!table) {
+      table = new PassageTable(this.#options.vectors.open());
+      this.#tables.set(scope, table);
+    }
+    return table;
+  }
+
+  async #embed(
+    tokens: Int32Array,
+    ranges: readonly TokenRange[],
+  ): Promise<ReadonlyMap<string, Float32Array | null>> {
+    const { readText } = this.#options;
+    return this.#vectors.of(
+      ranges.map((range) => ({
+        key: passageKey(tokens, range),
+        text: () => readText(tokens, range.start, range.end),
+      })),
+    );
+  }
+
+  /** The target's passages with vectors; what the exact prefix serves is never embedded. */
+  async #passagesOf(table: PassageTable, query: SimilarQuery): Promise<TargetPassage[]> {
+    const { target, prefix } = query;
+    const found = cutPassages(target, this.#options.tokenClasses).map((range) => {
+      return { range, passage: table.get(passageKey(target, range)) };
+    });
+    const unknown = found.filter(({ range, passage }) => !passage && range.end > prefix);
+    const vectors = await this.#embed(
+      target,
+      unknown.map(({ range }) => range),
+    );
+    return found.flatMap(({ range, passage }) => {
+      const vector = passage
+        ? table.vectorOf(passage)
+        : (vectors.get(passageKey(target, range)) ?? null);
+      const rarity = table.rarity(passage);
+      return vector ? [{ range, vector, weight: (range.end - range.start) * rarity, rarity }] : [];
+    });
+  }
+
+  /** Donors of the passages that are most like the target's, best first. */
+  async #findDonors(table: PassageTable, target: readonly TargetPassage[]): Promise<Donor[]> {
+    const scores = new Map<Donor, number>();
+    const searched = [...target].sort((a, b) => b.weight - a.weight).slice(0, SEARCHED);
+    for (const { vector, weight } of searched) {
+      const neighbours = await table.vectors.search(vector, NEIGHBOURS, SEARCH_BUDGET_MS);
+      const best = new Map<Donor, number>();
+      for (const { label, similarity } of neighbours) {
+        for (const donor of table.byLabel(label)?.donors.slice(-NEWEST).reverse() ?? []) {
+          if (!best.has(donor)) best.set(donor, similarity);
+        }
+      }
+      for (const [donor, similarity] of best) {
+        scores.set(donor, (scores.get(donor) ?? 0) + weight * similarity);
+      }
+    }
+    const ranked = [...scores].sort(([, a], [, b]) => b - a).slice(0, COMPARED);
+    return ranked.map(([donor]) => donor);
+  }
+
+  #paraphrases(
+    table: PassageTable,
+    target: readonly TargetPassage[],
+    donor: Donor,
+  ): SimilarPassage[] {
+    const sources = this.#rangesOf(donor).flatMap((source) => {
+      const passage = table.get(passageKey(donor.tokens, source));
+      const vector = passage && table.vectorOf(passage);
+      return vector ? [{ source, vector }] : [];
+    });
+    return target.flatMap(({ range, vector }) => {
+      const [best] = sources
+        .map((source) => ({ ...source, similarity: cosine(vector, source.vector) }))
+        .sort((a, b) => b.similarity - a.similarity);
+      if (!best || best.similarity < PARAPHRASE) return [];
+      return [{ donor, source: best.source, target: range, similarity: best.similarity }];
+    });
+  }
+
+  /** One pair of unrelated prompts for each new donor: it and an earlier one. */
+  #calibrate(table: PassageTable, donor: Donor): void {
+    const other = table.anotherThan(donor);
+    if (!other) return;
+    const [a, b] = [table.weightedOf(donor), table.weightedOf(other)];
+    if (!sharePassage(a, b, PARAPHRASE)) this.#calibration.record(promptSimilarity(a, b));
+  }
+}
