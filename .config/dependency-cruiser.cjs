@@ -169,7 +169,25 @@ module.exports = {
       'replay-runs-nothing',
       'replay plans; it knows no sockets and no tensors.',
       room('replay'),
-      '^src/(replay|recording|match|reuse|protocol|kv)/',
+      '^src/(replay|recording|match|similar|reuse|protocol|kv)/',
+    ),
+    only(
+      'embed-knows-texts',
+      'Embedders turn texts into vectors; tokens and donors are others’ business.',
+      room('embed'),
+      '^src/(embed|gguf|provisioning)/|^src/errors',
+    ),
+    only(
+      'vectors-know-nothing',
+      'Vector indexes know vectors.',
+      room('vectors'),
+      '^src/vectors/|^src/errors',
+    ),
+    only(
+      'similar-nominates',
+      'similar puts embedders, vectors and the token index together; it plans nothing.',
+      room('similar'),
+      '^src/(similar|embed|vectors|match|kv)/',
     ),
     only('samples-is-a-leaf', 'samples are texts.', room('samples'), room('samples')),
     only(
@@ -237,13 +255,13 @@ module.exports = {
       'bench-measures-from-outside',
       'Suites drive a served KVShare, or replay the pure rooms; they reach into no server.',
       room('bench'),
-      `^src/(bench|harness|tokenizer|match|reuse|replay)/|${leaves}`,
+      `^src/(bench|harness|tokenizer|match|reuse|replay|similar|embed|vectors)/|${leaves}`,
     ),
     only(
       'sidecar-never-sees-tensors',
       'Sidecar and runner meet in protocol alone.',
       room('sidecar'),
-      `^src/(sidecar|tokenizer|match|reuse|routes|recording)/|${leaves}`,
+      `^src/(sidecar|tokenizer|match|reuse|routes|recording|similar|embed|vectors)/|${leaves}`,
     ),
     only(
       'runner-never-sees-text',
@@ -253,8 +271,8 @@ module.exports = {
     ),
     owner(
       'lru-cache',
-      '^src/(runner/store/|sidecar/last-runs\\.ts)',
-      'The KV store owns the order of use; explain remembers the last runs.',
+      '^src/(runner/store/|sidecar/last-runs\\.ts|similar/passage-vectors\\.ts|vectors/vector-cache\\.ts)',
+      'The KV store owns the order of use; explain remembers the last runs, vectors are embedded once.',
     ),
     owner('undici', '^src/runner/client\\.ts', 'One place speaks HTTP to the runner.'),
     owner(
@@ -267,7 +285,11 @@ module.exports = {
       '^src/(sidecar/|runner/server\\.ts)',
       'Two servers: the sidecar and the runner port.',
     ),
-    owner('@huggingface/tokenizers', '^src/tokenizer/', 'Text becomes tokens in one room.'),
+    owner(
+      '@huggingface/tokenizers',
+      '^src/(tokenizer|embed)/',
+      'The model’s text becomes tokens in one room, that of the embedders in theirs.',
+    ),
     owner('@huggingface/jinja', '^src/tokenizer/', 'Templates are rendered in one room.'),
     owner('@huggingface/hub', '^src/model-files/', 'Models are fetched in one room.'),
     owner(

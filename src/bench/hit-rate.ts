@@ -5,11 +5,15 @@ import { basename } from 'node:path';
 import type { PolicyName, SpeedTable } from '../protocol/index.ts';
 import { Replay, replayRunner, type Replayed } from '../replay/index.ts';
 import { optionsOf } from '../reuse/index.ts';
-import type { SimilarPromptsOptions } from '../similar/index.ts';
 import type { EncodedPrompt, Tokenizer } from '../tokenizer/index.ts';
 import { percentile } from './statistics.ts';
 import { readTrace, type TraceRequest } from './trace-file.ts';
-import { measureVectorMatch, openSimilar, type VectorMatchReport } from './vector-match.ts';
+import {
+  measureVectorMatch,
+  openSimilar,
+  type Meaning,
+  type VectorMatchReport,
+} from './vector-match.ts';
 
 export type Share = 'private' | 'group' | 'public' | 'all';
 
@@ -23,9 +27,6 @@ export interface HitRateOptions {
   readonly meaning: Meaning | null;
   readonly onProgress: (done: number, total: number, label: string) => void;
 }
-
-/** What turns texts into vectors and finds their neighbours; shared by all replays. */
-export type Meaning = Pick<SimilarPromptsOptions, 'embedder' | 'vectors'>;
 
 interface Totals {
   exactTokens: number;
@@ -143,7 +144,9 @@ async function replayTrace(path: string, options: HitRateOptions): Promise<Trace
       (byRelation[relation] ??= {})[policy] = rate;
     }
   }
-  const vectorMatch = options.meaning && (await measureVectorMatch(requests, options));
+  const { meaning, tokenizer, share } = options;
+  const vectorMatch =
+    meaning && (await measureVectorMatch(requests, meaning, tokenizer, share !== 'private'));
   const lookups = replays.flatMap(([, { lookupMs }]) => lookupMs);
   return {
     trace: basename(path, '.jsonl'),

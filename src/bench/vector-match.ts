@@ -2,11 +2,17 @@
 // something where there is nothing. Every earlier prompt counts as computed exactly here.
 import type { Donor } from '../kv/index.ts';
 import { DonorIndex, tenantScope } from '../match/index.ts';
-import { SimilarPrompts, type CalibrationState } from '../similar/index.ts';
+import {
+  SimilarPrompts,
+  type CalibrationState,
+  type SimilarPromptsOptions,
+} from '../similar/index.ts';
 import type { EncodedPrompt, Tokenizer } from '../tokenizer/index.ts';
-import type { HitRateOptions, Meaning } from './hit-rate.ts';
 import { percentile } from './statistics.ts';
 import type { TraceRequest } from './trace-file.ts';
+
+/** What turns texts into vectors and finds their neighbours; shared by all replays. */
+export type Meaning = Pick<SimilarPromptsOptions, 'embedder' | 'vectors'>;
 
 export interface VectorMatchReport {
   readonly embedder: string;
@@ -35,14 +41,16 @@ const share = (part: number, whole: number): number | null => (whole === 0 ? nul
 
 export async function measureVectorMatch(
   requests: readonly (TraceRequest & EncodedPrompt)[],
-  { meaning, tokenizer, share: sharing }: HitRateOptions,
+  meaning: Meaning,
+  tokenizer: Tokenizer,
+  shared: boolean,
 ): Promise<VectorMatchReport> {
-  const similar = openSimilar(meaning!, tokenizer);
+  const similar = openSimilar(meaning, tokenizer);
   const index = new DonorIndex();
   const searchMs: number[] = [];
   const counts = { withDonors: 0, found: 0, without: 0, nominated: 0 };
   for (const { id, tenant, donors, tokens, t_ms } of requests) {
-    const scope = tenantScope(sharing === 'private' ? tenant : 'everybody', null);
+    const scope = tenantScope(shared ? 'everybody' : tenant, null);
     const start = performance.now();
     const prefix = index.prefixLength({ scope, owner: null, target: tokens });
     const query = { scope, target: tokens, prefix, since: -Infinity };

@@ -45,6 +45,7 @@ export const planReasons = [
   'critical-edit',
   'below-break-even',
   'route-paused',
+  'in-shadow',
   'planner-error',
   'runner-degraded',
   'plan-version',

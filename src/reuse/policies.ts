@@ -66,6 +66,13 @@ export const optionsOf = (policy: PolicyName): ReuseOptions => defaults[policy];
 
 export const defaultReuseOptions = editClosure;
 
+/** What serves while the policy is on trial; null for policies that need no trial. */
+export function servesInShadow(options: ReuseOptions): ReuseOptions | null {
+  if (options.policy !== 'semantic') return null;
+  const { minReuse, fullLayers } = editClosure;
+  return { ...options, policy: 'edit-closure', minReuse, fullLayers, minSimilarity: 0 };
+}
+
 /** What the policy cannot do without; a top-up on a policy of ranges is an extra that may be dropped. */
 export function isAble(options: ReuseOptions, able: RunnerCapabilities): boolean {
   const { policy, topUp, fullLayers, decodeRefresh } = options;

@@ -1,5 +1,7 @@
 // Which reuse settings a request gets, and whether reuse pays there. Knows no HTTP.
 export { BreakEven } from './break-even.ts';
+export { QualityGate } from './quality-gate.ts';
+export type { GateState } from './quality-gate.ts';
 export { defaultReuse, readReuse } from './read-reuse.ts';
 export type { ReuseSettings, RouteReuse } from './read-reuse.ts';
 export { reuseSchema, strictObject } from './reuse-schema.ts';

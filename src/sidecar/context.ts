@@ -3,7 +3,7 @@ import type { DonorIndex } from '../match/index.ts';
 import type { SimilarPrompts } from '../similar/index.ts';
 import type { Recorder } from '../recording/index.ts';
 import type { Runner } from '../protocol/index.ts';
-import type { BreakEven, RouteTable } from '../routes/index.ts';
+import type { BreakEven, QualityGate, RouteTable } from '../routes/index.ts';
 import type { Log, SidecarMetrics } from '../telemetry/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import type { Admission } from './admission.ts';
@@ -12,6 +12,7 @@ import type { KeyRing } from './identify.ts';
 import type { LastRuns } from './last-runs.ts';
 import type { Provenance } from './openai-response.ts';
 import type { RunnerLink } from './runner-link.ts';
+import type { Trials } from './trials.ts';
 
 /** What planning needs beside the request. */
 export interface PlanFinder {
@@ -36,6 +37,9 @@ export interface SidecarContext {
   readonly finder: PlanFinder;
   readonly routes: RouteTable;
   readonly breakEven: BreakEven;
+  /** Which routes have earned the policy that they ask for. */
+  readonly gate: QualityGate;
+  readonly trials: Trials;
   readonly lastRuns: LastRuns;
   /** Keeps requests for `kvshare replay`, when the operator wants that. */
   readonly recorder: Recorder | null;

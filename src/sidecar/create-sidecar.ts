@@ -10,20 +10,20 @@ import { DonorIndex } from '../match/index.ts';
 import type { Runner } from '../protocol/index.ts';
 import { Recorder, type RecorderOptions } from '../recording/index.ts';
 import { planReasons } from '../reuse/index.ts';
-import { BreakEven, RouteTable, type RouteSettings } from '../routes/index.ts';
+import { BreakEven, QualityGate, RouteTable, type RouteSettings } from '../routes/index.ts';
 import { SidecarMetrics, type Log } from '../telemetry/index.ts';
-import { SimilarPrompts } from '../similar/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
-import { VectorIndexes } from '../vectors/index.ts';
 import { Admission } from './admission.ts';
 import { createApp } from './app.ts';
-import type { PlanFinder, SidecarContext } from './context.ts';
+import type { SidecarContext } from './context.ts';
 import { Endings } from './endings.ts';
 import { KeyRing, type Tenant } from './identify.ts';
 import { KnownDonors } from './known-donors.ts';
 import { LastRuns } from './last-runs.ts';
+import { createFinder, openSimilar } from './finder.ts';
 import type { Provenance } from './openai-response.ts';
 import { RunnerLink } from './runner-link.ts';
+import { Trials } from './trials.ts';
 
 export interface SidecarOptions {
   readonly runner: Runner;
@@ -82,69 +82,40 @@ function listenOn(server: Server, port: number, host: string): Promise<void> {
   });
 }
 
-type ReadText = PlanFinder['readText'];
-
-/** Null without an embedder. */
-function openSimilar(
-  { embedder, tokenizer, log }: SidecarOptions,
-  readText: ReadText,
-  metrics: SidecarMetrics,
-): { similar: SimilarPrompts; close: () => Promise<void> } | null {
-  if (!embedder) return null;
-  const vectors = new VectorIndexes({
-    dimension: embedder.dimension,
-    onChildLost: (why) => log.warn({ why }, 'the vector index goes on without its helper process'),
-  });
-  const similar = new SimilarPrompts({
-    embedder,
-    vectors,
-    tokenClasses: tokenizer.tokenClasses,
-    readText,
-    onFailure: (error) => {
-      metrics.failOpen.inc({ stage: 'embed' });
-      log.warn({ name: (error as Error).name }, 'going on without the vector match');
-    },
-  });
-  const close = async (): Promise<void> => {
-    await similar.close();
-    await vectors.close();
-    await embedder.close();
-  };
-  return { similar, close };
+async function closeServer(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), 2_000);
+  await closed;
+  clearTimeout(timer);
 }
 
 export function createSidecar(options: SidecarOptions): Sidecar {
-  const { runner, tokenizer, log } = options;
+  const { runner, log } = options;
   const index = new DonorIndex();
   const routes = new RouteTable(options.settings);
   const metrics = new SidecarMetrics(routes.names, planReasons);
-  const readText: ReadText = (tokens, start, end) => tokenizer.decode(tokens.subarray(start, end));
-  const meaning = openSimilar(options, readText, metrics);
+  const meaning = openSimilar(options, metrics);
   const similar = meaning?.similar ?? null;
   const link = new RunnerLink(runner, new KnownDonors(index, similar), log, options.now);
+  const gate = new QualityGate();
+  const admission = new Admission(options.maxInFlight ?? 64);
+  const trials = new Trials({ ...options, admission, gate, metrics });
   const context: SidecarContext = {
     ...options,
     link,
     modelNames: [options.modelId, ...(options.modelAliases ?? [])],
     keys: new KeyRing(options.tenants),
-    finder: {
-      index,
-      similar,
-      tokenClasses: tokenizer.tokenClasses,
-      readText,
-      newId: options.newId,
-      onFailure: (error) => {
-        metrics.failOpen.inc({ stage: 'plan' });
-        log.error({ name: (error as Error).name }, 'planning failed, serving cold');
-      },
-    },
+    finder: createFinder(options, index, similar, metrics),
     routes,
     breakEven: new BreakEven(),
+    gate,
+    trials,
     lastRuns: new LastRuns(),
     recorder: options.record
       ? new Recorder({ ...options.record, onDrop: (why) => metrics.recordDrops.inc({ why }) })
       : null,
-    admission: new Admission(options.maxInFlight ?? 64),
+    admission,
     endings: new Endings(options.requestDeadlineMs ?? 120_000),
     metrics,
     maxBodyBytes: options.maxBodyBytes ?? 4 * MIB,
@@ -163,18 +134,15 @@ export function createSidecar(options: SidecarOptions): Sidecar {
     },
     reload: (settings) => {
       routes.replace(settings);
+      context.gate.forget();
       metrics.addRoutes(routes.names);
     },
     close: async () => {
+      await trials.close();
       await link.close();
       await meaning?.close();
       await context.recorder?.close();
-      if (!server.listening) return;
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeIdleConnections();
-      const timer = setTimeout(() => server.closeAllConnections(), 2_000);
-      await closed;
-      clearTimeout(timer);
+      if (server.listening) await closeServer(server);
     },
   };
 }

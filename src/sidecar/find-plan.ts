@@ -1,7 +1,8 @@
 // Step 2 of a request: donors → plan. Never throws: whatever fails here costs the reuse, not the answer.
-import { PLAN_VERSION } from '../protocol/index.ts';
+import { PLAN_VERSION, type ReusePlan } from '../protocol/index.ts';
 import {
   planReuse,
+  servesInShadow,
   type PlanDecision,
   type PlanInput,
   type PlanReason,
@@ -19,6 +20,8 @@ export interface Planned {
   /** What the planner saw; null when nothing was looked up. */
   readonly input: PlanInput | null;
   readonly lookupMs: number;
+  /** What a policy on trial would have done, where that differs from what is served. */
+  readonly trial: ReusePlan | null;
 }
 
 function coldDecision(numTokens: number, reason: PlanReason): PlanDecision {
@@ -83,6 +86,20 @@ function planWithinBreakEven(context: SidecarContext, call: Call, input: PlanInp
   return { ...exact, reason: 'route-paused' };
 }
 
+/** A policy that changes tokens serves only where it has earned that; until then it is tried in shadow. */
+function planOnTrial(context: SidecarContext, call: Call, input: PlanInput) {
+  const { route } = call;
+  const shadowed = servesInShadow(input.options);
+  if (!shadowed || context.gate.stateOf(route.name, route.reuse.qualityBudget).open) {
+    return { decision: planWithinBreakEven(context, call, input), trial: null };
+  }
+  const tried = planReuse(input);
+  const decision = planWithinBreakEven(context, call, { ...input, options: shadowed });
+  const differs = tried.plan !== null && tried.considered.some(({ passage }) => passage);
+  if (!differs) return { decision, trial: null };
+  return { decision: { ...decision, reason: 'in-shadow' as const }, trial: tried.plan };
+}
+
 /** The plan for a call, as far as the client allows a look-up and has somebody to share with. */
 export async function planCall(context: SidecarContext, call: Call): Promise<Planned> {
   const options = optionsFor(call);
@@ -93,13 +110,14 @@ export async function planCall(context: SidecarContext, call: Call): Promise<Pla
     options,
     input: null,
     lookupMs: 0,
+    trial: null,
   });
   if (reason) return cold(reason);
   const start = context.now();
   try {
     const input = await lookUp(context, call, options);
-    const decision = planWithinBreakEven(context, call, input);
-    return { decision, options, input, lookupMs: context.now() - start };
+    const { decision, trial } = planOnTrial(context, call, input);
+    return { decision, options, input, lookupMs: context.now() - start, trial };
   } catch (error) {
     context.finder.onFailure(error);
     return cold('planner-error');

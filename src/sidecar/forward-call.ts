@@ -1,15 +1,15 @@
 // Step 3 of a request: tokens and plan to the runner. A plan that the runner refuses (something changed since it
 // was made) costs the reuse, not the answer.
 import { KvShareError } from '../errors.ts';
-import type { GenerateEvent, GenerateRequest } from '../protocol/index.ts';
+import type { GenerateEvent, GenerateRequest, ReusePlan } from '../protocol/index.ts';
 import type { PlanDecision } from '../reuse/index.ts';
 import type { SidecarContext } from './context.ts';
 import type { Call } from './read-call.ts';
 
-function generateRequest(
-  context: SidecarContext,
+export function generateRequestOf(
+  context: Pick<SidecarContext, 'link' | 'newSeed' | 'tokenizer'>,
   { id, asked, identity, cache, prompt }: Call,
-  decision: PlanDecision,
+  plan: ReusePlan | null,
 ): GenerateRequest {
   const room = context.link.info.model.contextLength - prompt.tokens.length;
   return {
@@ -17,7 +17,7 @@ function generateRequest(
     scope: identity.scope,
     owner: identity.owner,
     tokens: Array.from(prompt.tokens),
-    plan: decision.plan,
+    plan,
     store: cache.store && !identity.anonymous,
     sampling: {
       temperature: asked.temperature,
@@ -35,7 +35,7 @@ export async function* forwardCall(
   decision: PlanDecision,
   signal: AbortSignal,
 ): AsyncGenerator<GenerateEvent> {
-  const request = generateRequest(context, call, decision);
+  const request = generateRequestOf(context, call, decision.plan);
   try {
     yield* context.runner.generate(request, signal);
   } catch (error) {

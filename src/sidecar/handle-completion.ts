@@ -5,7 +5,7 @@ import type { Receipt } from '../protocol/index.ts';
 import { answerEvents } from './answer-events.ts';
 import type { SidecarContext } from './context.ts';
 import { planCall, type Planned } from './find-plan.ts';
-import { forwardCall } from './forward-call.ts';
+import { forwardCall, generateRequestOf } from './forward-call.ts';
 import { provenanceOf, type AnswerHead } from './openai-response.ts';
 import { recordCall } from './record-call.ts';
 import { readCall, type Call, type CompletionKind } from './read-call.ts';
@@ -50,7 +50,7 @@ export async function handleCompletion(
       provenance: (receipt) => {
         context.link.forget(receipt.missingSegments);
         learn(context, call, planned, receipt);
-        return provenanceOf(decision, receipt, planned.options.policy);
+        return provenanceOf(decision, receipt, decision.plan?.policy ?? planned.options.policy);
       },
       onFirstText: () => (ttftMs = context.now() - startedAt),
       signal,
@@ -60,11 +60,16 @@ export async function handleCompletion(
     const { outcome, reason } = provenance;
     context.lastRuns.record(call.identity.scope, call.prompt.tokens, { outcome, reason, ttftMs });
     context.record(call.route.name, provenance, ttftMs);
+    if (planned.trial) {
+      const request = generateRequestOf(context, call, planned.trial);
+      context.trials.add({ route: call.route, request });
+    }
   } catch (error) {
     throw ending.explain(error);
   } finally {
     ending.done();
     leave();
+    context.trials.resume();
   }
 }
 

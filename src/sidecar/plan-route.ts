@@ -1,12 +1,17 @@
 // POST /kvshare/plan: the dry run. Same input as a completion; the answer is the plan and why, computed over the
 // caller's own scope only. What comes back of texts is the caller's own prompt.
 import type { Request, Response } from 'express';
+import type { GateState, Route } from '../routes/index.ts';
 import type { SidecarContext } from './context.ts';
 import { divergenceOf, donorsOf, editsOf, spansOf } from './explain-plan.ts';
 import { planCall, type Planned } from './find-plan.ts';
 import { readCall, type Call } from './read-call.ts';
 
 const MAX_DONORS = 20;
+
+/** Whether the route's policy serves already, and on what evidence. */
+const gateOf = ({ gate }: SidecarContext, { name, reuse }: Route): GateState =>
+  gate.stateOf(name, reuse.qualityBudget);
 
 /** What counts as alike, and what that rests on; null without an embedder. */
 function vectorMatchOf({ finder }: SidecarContext): object | null {
@@ -34,6 +39,7 @@ function explanation(context: SidecarContext, call: Call, planned: Planned): obj
     cold_ms: decision.coldMs,
     lookup_ms: planned.lookupMs,
     vector_match: vectorMatchOf(context),
+    quality_gate: options.policy === 'semantic' ? gateOf(context, route) : null,
     learned: context.breakEven.stateOf(route.name, numTokens),
     last_run: last && { outcome: last.outcome, reason: last.reason, ttft_ms: last.ttftMs },
     first_divergence: divergenceOf(planned),

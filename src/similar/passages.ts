@@ -45,17 +45,12 @@ const lengthOf = ({ start, end }: TokenRange): number => end - start;
 /** Short lines are joined with each other, never with a paragraph: that stays the same wherever it stands. */
 function joinShort(lines: readonly TokenRange[]): TokenRange[] {
   const joined: TokenRange[] = [];
-  let open: TokenRange | null = null;
   for (const line of lines) {
-    const isLong = lengthOf(line) >= SHORT;
-    if (open && (isLong || lengthOf(open) >= SHORT)) {
-      joined.push(open);
-      open = null;
-    }
-    if (isLong) joined.push(line);
-    else open = { start: open?.start ?? line.start, end: line.end };
+    const last = joined.at(-1);
+    const joins = last && lengthOf(last) < SHORT && lengthOf(line) < SHORT;
+    if (joins) joined[joined.length - 1] = { start: last.start, end: line.end };
+    else joined.push(line);
   }
-  if (open) joined.push(open);
   return joined;
 }
 

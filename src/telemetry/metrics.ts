@@ -40,6 +40,12 @@ export class SidecarMetrics {
     labelNames: ['why'],
     registers: this.#registers,
   });
+  readonly trials = new Counter({
+    name: 'kvshare_trials_total',
+    help: 'Requests answered twice in shadow, by whether the first token was that of a full prefill.',
+    labelNames: ['route', 'agrees'],
+    registers: this.#registers,
+  });
   readonly lookup = new Histogram({
     name: 'kvshare_lookup_duration_seconds',
     help: 'Time to find donors and make a plan.',
@@ -67,6 +73,7 @@ export class SidecarMetrics {
   addRoutes(routes: readonly string[]): void {
     for (const route of routes) {
       for (const outcome of outcomes) this.requests.inc({ route, outcome }, 0);
+      for (const agrees of ['true', 'false']) this.trials.inc({ route, agrees }, 0);
     }
   }
 

@@ -99,6 +99,7 @@ describe('kvshare explain', () => {
       recomputed_tokens: 20,
       predicted_ms: 120.4,
       cold_ms: 800,
+      vector_match: null,
       learned: { paused: true, medianSavedMs: -3 },
       last_run: { outcome: 'reused', ttft_ms: 130 },
       first_divergence: { at: 10, text: ' bed' },
