@@ -1,0 +1,59 @@
+// All scopes of a process: an index each, one graph process for those that outgrow brute force.
+import { Graphs } from './graphs.ts';
+import { ScopeIndex, type VectorIndex } from './scope-index.ts';
+import { Turns } from './turns.ts';
+
+/** Vectors of one scope that are compared one by one: 1.2 ms at 256 dimensions. */
+export const DEFAULT_BRUTE_FORCE_LIMIT = 5_000;
+
+export interface VectorIndexesOptions {
+  readonly dimension: number;
+  readonly bruteForceLimit?: number;
+  /** The graph process is gone (it comes back), or cannot work on this machine (said once): searches go on. */
+  readonly onChildLost?: (why: string) => void;
+  /** The package with the graphs; another name in tests. */
+  readonly library?: string;
+  /** Pause before the graph process is started again; doubled while it keeps dying. */
+  readonly restartMs?: number;
+  /** A graph process that owes an answer and is silent for this long is killed. */
+  readonly stallMs?: number;
+}
+
+export class VectorIndexes {
+  readonly #graphs: Graphs;
+  readonly #turns = new Turns();
+  readonly #dimension: number;
+  readonly #bruteForceLimit: number;
+
+  constructor(options: VectorIndexesOptions) {
+    this.#dimension = options.dimension;
+    this.#bruteForceLimit = options.bruteForceLimit ?? DEFAULT_BRUTE_FORCE_LIMIT;
+    this.#graphs = new Graphs({
+      dimension: options.dimension,
+      library: options.library ?? 'hnswlib-node',
+      restartMs: options.restartMs ?? 100,
+      stallMs: options.stallMs ?? 10_000,
+      onChildLost: options.onChildLost ?? (() => undefined),
+    });
+  }
+
+  /** Of the graph process, while there is one. */
+  get childPid(): number | undefined {
+    return this.#graphs.pid;
+  }
+
+  /** A new, empty scope. */
+  open(): VectorIndex {
+    return new ScopeIndex({
+      dimension: this.#dimension,
+      bruteForceLimit: this.#bruteForceLimit,
+      graphs: this.#graphs,
+      turns: this.#turns,
+    });
+  }
+
+  /** Resolves when the graph process is gone. Open indexes go on by brute force. */
+  close(): Promise<void> {
+    return this.#graphs.close();
+  }
+}
