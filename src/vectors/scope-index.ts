@@ -22,6 +22,8 @@ export interface VectorIndex {
   add(vector: Float32Array): number;
   /** False when the label is not stored. */
   remove(label: number): boolean;
+  /** A copy of a stored unit vector, [dimension]; null when the label is not stored. */
+  vectorOf(label: number): Float32Array | null;
   /** Cosine of a stored vector and a query; throws RangeError when the label is not stored. */
   similarity(label: number, query: Float32Array): number;
   /**
@@ -92,6 +94,13 @@ export class ScopeIndex implements VectorIndex, GraphUser {
     for (const graph of this.#generations()) this.#options.graphs.remove(graph, label);
     this.#tend();
     return true;
+  }
+
+  vectorOf(label: number): Float32Array | null {
+    if (!this.#table.has(label)) return null;
+    const unit = new Float32Array(this.#options.dimension);
+    this.#table.read(label, unit);
+    return unit;
   }
 
   similarity(label: number, query: Float32Array): number {
