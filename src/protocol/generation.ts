@@ -34,7 +34,12 @@ export type GenerateEvent =
   | { readonly type: 'receipt'; readonly receipt: Receipt }
   | { readonly type: 'token'; readonly id: number }
   | { readonly type: 'stored'; readonly context: StoredContext }
-  | { readonly type: 'end'; readonly reason: EndReason }
+  | {
+      readonly type: 'end';
+      readonly reason: EndReason;
+      /** Imported tokens that were computed again behind the receipt (`decodeRefresh`). */
+      readonly refreshedTokens?: number;
+    }
   | { readonly type: 'error'; readonly code: ErrorCode; readonly message: string };
 
 /** A context whose KV the runner keeps. `tokens[0, exactTokens)` were computed over exact KV only. */

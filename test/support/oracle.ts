@@ -54,7 +54,16 @@ export const rotatePairs = (model: OracleModel, x: Float64Array, steps: number):
   return y;
 };
 
-const attend = (model: OracleModel, q: Float64Array, kv: OracleKv, layer: number, at: number) => {
+/** Hears what a query at position `at` attends to key positions 0..at, head by head. */
+export type AttentionListener = (layer: number, at: number, weights: readonly number[]) => void;
+
+const attend = (
+  model: OracleModel,
+  q: Float64Array,
+  kv: OracleKv,
+  { layer, at }: { layer: number; at: number },
+  listen?: AttentionListener,
+) => {
   const { numHeads, numKvHeads, headDim } = model;
   const out = new Float64Array(numHeads * headDim);
   for (let head = 0; head < numHeads; head++) {
@@ -70,6 +79,11 @@ const attend = (model: OracleModel, q: Float64Array, kv: OracleKv, layer: number
     const top = Math.max(...scores);
     const weights = scores.map((score) => Math.exp(score - top));
     const total = weights.reduce((a, b) => a + b, 0);
+    listen?.(
+      layer,
+      at,
+      weights.map((weight) => weight / total),
+    );
     weights.forEach((weight, key) => {
       for (let i = 0; i < headDim; i++) {
         out[head * headDim + i]! += (weight / total) * kv.v[layer]![key]![source + i]!;
@@ -101,12 +115,20 @@ export interface OracleImport {
   length: number;
 }
 
+export interface OracleOptions {
+  /** Layers that are computed for every position from `exactTokens` on. */
+  fullLayers?: number;
+  exactTokens?: number;
+  listen?: AttentionListener;
+}
+
 /** Logits after the last token, and the KV of every position. `recompute` lists fresh positions. */
 export function oracleForward(
   model: OracleModel,
   tokens: readonly number[],
   imports: readonly OracleImport[] = [],
   recompute: readonly number[] = tokens.map((_, i) => i),
+  { fullLayers = 0, exactTokens = 0, listen }: OracleOptions = {},
 ): { logits: Float64Array; kv: OracleKv } {
   const empty = (): Float64Array[][] => Array.from({ length: model.numLayers }, () => []);
   const kv: OracleKv = { k: empty(), v: empty() };
@@ -120,14 +142,26 @@ export function oracleForward(
     }
   }
   const { data, columns } = model.tensors.get('token_embd.weight')!;
-  let rows = recompute.map((at) =>
+  let positions =
+    fullLayers > 0 ? tokens.map((_, i) => i).filter((at) => at >= exactTokens) : recompute;
+  let rows = positions.map((at) =>
     Float64Array.from(data.subarray(tokens[at]! * columns, (tokens[at]! + 1) * columns)),
   );
   for (let layer = 0; layer < model.numLayers; layer++) {
-    const steps = rows.map((x, i) => layerStep(model, layer, x, kv, recompute[i]!));
+    if (layer === fullLayers && layer > 0) {
+      const here = positions;
+      rows = rows.filter((_, i) => recompute.includes(here[i]!));
+      positions = recompute;
+    }
+    const fresh = positions;
+    const steps = rows.map((x, i) => layerStep(model, layer, x, kv, fresh[i]!));
     rows = rows.map((x, i) => {
       const { q, name } = steps[i]!;
-      const mixed = matVec(model, name('attn_output'), attend(model, q, kv, layer, recompute[i]!));
+      const mixed = matVec(
+        model,
+        name('attn_output'),
+        attend(model, q, kv, { layer, at: fresh[i]! }, listen),
+      );
       const h = x.map((value, j) => value + mixed[j]!);
       const normed = rmsNorm(model, name('ffn_norm'), h);
       const gate = matVec(model, name('ffn_gate'), normed);

@@ -4,6 +4,7 @@
 import { KvShareError } from '../../errors.ts';
 import {
   checkPlan,
+  topUpSelectors,
   type GenerateRequest,
   type PlanImport,
   type ReusePlan,
@@ -39,6 +40,10 @@ function checkSampling({ sampling }: GenerateRequest): void {
   if (!good) throw new KvShareError('invalid_request', 'The sampling options are out of range.');
 }
 
+/** Tokens that only stand for the donor's: where the plan says so and no token starts from another's embedding. */
+const mayDiffer = (plan: ReusePlan | null, entry: PlanImport): boolean =>
+  plan?.policy === 'semantic' && plan.fullLayers >= 1 && !entry.exact;
+
 function checkImport(entry: PlanImport, request: GenerateRequest, source: StoredKv): void {
   const { context } = source;
   const end = entry.donorStart + entry.length;
@@ -50,6 +55,7 @@ function checkImport(entry: PlanImport, request: GenerateRequest, source: Stored
   if (end > context.exactTokens && (entry.exact || !continues)) {
     throw new KvShareError('plan_invalid', 'An import takes approximate KV as if it were exact.');
   }
+  if (mayDiffer(request.plan, entry)) return;
   for (let i = 0; i < entry.length; i++) {
     if (context.tokens[entry.donorStart + i] !== request.tokens[entry.targetStart + i]) {
       throw new KvShareError('plan_invalid', 'An imported token differs from the donor’s.');
@@ -59,10 +65,10 @@ function checkImport(entry: PlanImport, request: GenerateRequest, source: Stored
 
 /** What this runner can do with a plan. */
 export const capabilities: RunnerCapabilities = {
-  topUp: [],
-  fullLayers: false,
-  decodeRefresh: false,
-  unequalTokens: false,
+  topUp: topUpSelectors,
+  fullLayers: true,
+  decodeRefresh: true,
+  unequalTokens: true,
 };
 
 function checkCapabilities({ topUp, fullLayers, decodeRefresh }: ReusePlan): void {

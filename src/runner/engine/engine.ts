@@ -149,9 +149,11 @@ export class Engine implements Runner {
     if (sequence.phase === 'waiting') startSequence(sequence, step);
     if (sequence.phase === 'prefill') {
       prefillChunk(sequence, step);
-      if (sequence.pending.length > 0) return;
-      this.#speeds.observe(sequence.counts, sequence.timings);
-      sequence.sendReceipt(this.#options.generation);
+      if (sequence.phase === 'prefill') return;
+      const { numLayers } = this.#options.model.config;
+      const recomputed = sequence.layerTokens / numLayers;
+      this.#speeds.observe({ ...sequence.counts, recomputed }, sequence.timings);
+      sequence.sendReceipt(this.#options.generation, numLayers);
       this.#emitToken(sequence);
     } else if (sequence.phase === 'keep') {
       keepPrompt(sequence, step);

@@ -69,19 +69,23 @@ function rowTaker(tf: Tf, group: PageRows): (t: Tensor3D) => Tensor3D {
   return (t) => tf.gather(t, index, 1);
 }
 
-/** Null when nothing is left to import. The caller owns the tensors. */
+/**
+ * Null when nothing is left to import. The caller owns the tensors. `turns` false leaves keys as they were at their
+ * old position (policy `naive`, to show what that does).
+ */
 export function importKv(
   tf: Tf,
   rotary: RotaryTable,
   sources: readonly ImportSource[],
   recompute: readonly TokenRange[],
+  turns = true,
 ): ImportedKv | null {
   const groups = collectRows(sources, recompute);
   if (groups.length === 0) return null;
   const deltas = groups.flatMap((group) => group.deltas);
   const numLayers = groups[0]!.page.kv.length;
   const kv = tf.tidy(() => {
-    const moved = deltas.some((delta) => delta !== 0) ? rotary.rows(deltas) : null;
+    const moved = turns && deltas.some((delta) => delta !== 0) ? rotary.rows(deltas) : null;
     const takers = groups.map((group) => rowTaker(tf, group));
     const join = (at: number, which: 'k' | 'v'): Tensor3D => {
       const parts = groups.map((group, i) => takers[i]!(group.page.kv[at]![which]));

@@ -3,6 +3,7 @@
 import type { Tensor3D } from '@tensorflow/tfjs-core';
 import type { Tf } from '../backend/index.ts';
 import type { ForwardOutput, LayerKv } from '../model/transformer.ts';
+import { disposeKv, takeRows } from './kv-rows.ts';
 
 export class LiveKv {
   #kv: readonly LayerKv[] | null = null;
@@ -28,6 +29,26 @@ export class LiveKv {
     this.#positions = positions;
   }
 
+  /** Forgets everything. */
+  clear(): void {
+    this.dispose();
+    this.#positions = new Int32Array(0);
+  }
+
+  /** Drops the rows of these positions, so that fresh ones can take their place. */
+  drop(tf: Tf, positions: Int32Array): void {
+    if (!this.#kv || positions.length === 0) return;
+    const gone = new Set(positions);
+    const rows = Array.from(this.#positions.keys()).filter(
+      (row) => !gone.has(this.#positions[row]!),
+    );
+    const kept = takeRows(tf, this.#kv, rows);
+    const left = Int32Array.from(rows, (row) => this.#positions[row]!);
+    this.dispose();
+    this.#kv = kept;
+    this.#positions = left;
+  }
+
   /** Copies positions [start, end) in ascending order; the caller owns the result. */
   copyRange(tf: Tf, start: number, end: number): LayerKv[] {
     if (!this.#kv) throw new Error('no KV yet');
@@ -44,10 +65,7 @@ export class LiveKv {
   }
 
   dispose(): void {
-    for (const { k, v } of this.#kv ?? []) {
-      k.dispose();
-      v.dispose();
-    }
+    disposeKv(this.#kv);
     this.#kv = null;
   }
 

@@ -11,6 +11,7 @@ import type { PageView } from '../store/kv-page.ts';
 import { EventQueue } from './event-queue.ts';
 import { LiveKv } from './live-kv.ts';
 import { seededRandom } from './sampler.ts';
+import type { StagedPrefill } from './staged-prefill.ts';
 
 /** waiting → prefill → keep → decode → done */
 export type Phase = 'waiting' | 'prefill' | 'keep' | 'decode' | 'done';
@@ -31,6 +32,13 @@ export class Sequence {
   sharedViews: readonly PageView[] = [];
   /** Positions before this one depend on exact KV only. */
   exactTokens: number;
+  /** While the prompt is computed in stages; null = as ranges. */
+  staged: StagedPrefill | null = null;
+  /** Imported tokens that are computed again while the answer is written, next one first. */
+  refresh = new Int32Array(0);
+  refreshed = 0;
+  /** Layer-tokens with fresh Q, K, V. */
+  layerTokens = 0;
   stored: StoredContext | null = null;
   counts = { exact: 0, imported: 0, recomputed: 0 };
   degraded: DegradedReason | null = null;
@@ -63,7 +71,7 @@ export class Sequence {
     return complement(whole, over);
   }
 
-  sendReceipt(generation: string): void {
+  sendReceipt(generation: string, numLayers: number): void {
     const { plan, tokens } = this.request;
     this.events.push({
       type: 'receipt',
@@ -73,7 +81,7 @@ export class Sequence {
         exactTokens: this.counts.exact,
         importedTokens: this.counts.imported,
         recomputedTokens: this.counts.recomputed,
-        chargedRecompute: this.counts.recomputed / tokens.length,
+        chargedRecompute: this.layerTokens / (numLayers * tokens.length),
         degraded: this.degraded,
         missingSegments: this.missingSegments,
         timings: { ...this.timings },
@@ -82,7 +90,7 @@ export class Sequence {
   }
 
   end(reason: EndReason): void {
-    this.events.push({ type: 'end', reason });
+    this.events.push({ type: 'end', reason, refreshedTokens: this.refreshed });
     this.#close();
   }
 
@@ -98,6 +106,8 @@ export class Sequence {
   #close(): void {
     this.phase = 'done';
     this.live.dispose();
+    this.staged?.dispose();
+    this.staged = null;
     this.events.close();
   }
 }

@@ -5,8 +5,10 @@ import type { Transformer } from '../model/transformer.ts';
 import { headViews, viewLength, type PageView } from '../store/kv-page.ts';
 import type { KvStore } from '../store/kv-store.ts';
 import { importKv, type ImportSource } from './import-kv.ts';
+import { joinPositions } from './kv-rows.ts';
 import { sampleToken } from './sampler.ts';
 import type { Sequence } from './sequence.ts';
+import { drawFirst, goCold, isStaged, stage, stagedChunk } from './staged-steps.ts';
 
 export interface StepContext {
   readonly model: Transformer;
@@ -70,14 +72,15 @@ export function startSequence(sequence: Sequence, { model, store }: StepContext)
   const sources = resolveSources(sequence, store);
   const recompute = mergeRanges(rangesOf(sequence.pending));
   try {
-    const imported = importKv(model.tf, model.rotary, sources, recompute);
-    if (imported) sequence.live.replace(imported.kv, imported.positions);
+    const { plan } = sequence.request;
+    const turns = plan?.policy !== 'naive';
+    const imported = importKv(model.tf, model.rotary, sources, recompute, turns);
+    if (imported && plan && isStaged(plan)) sequence.staged = stage(sequence, model, imported);
+    else if (imported) sequence.live.replace(imported.kv, imported.positions);
     sequence.sharedViews = sharedPrefix(sequence, sources);
     sequence.exactTokens = firstApproximate(sequence, sources);
   } catch {
-    sequence.degraded = 'import-failed';
-    sequence.counts = { exact: 0, imported: 0, recomputed: 0 };
-    sequence.setRecompute([{ start: 0, end: sequence.request.tokens.length }]);
+    goCold(sequence);
   }
   sequence.timings.importMs = performance.now() - start;
   sequence.timings.overheadMs += sequence.timings.importMs;
@@ -89,6 +92,10 @@ function rangesOf(sorted: Int32Array): TokenRange[] {
 
 /** Computes up to `chunkTokens` pending positions; samples the first token behind the last one. */
 export function prefillChunk(sequence: Sequence, { model, chunkTokens }: StepContext): void {
+  if (sequence.staged) {
+    stagedChunk(sequence, sequence.staged, chunkTokens);
+    return;
+  }
   const start = performance.now();
   const rows = sequence.pending.slice(0, chunkTokens);
   sequence.pending = sequence.pending.slice(chunkTokens);
@@ -101,16 +108,10 @@ export function prefillChunk(sequence: Sequence, { model, chunkTokens }: StepCon
     logitRows: done ? 1 : 0,
   });
   sequence.live.replace(output.kv, rows);
+  sequence.layerTokens += rows.length * model.config.numLayers;
   sequence.timings.overheadMs += output.overheadMs;
-  if (output.logits) {
-    const logits = output.logits.dataSync<'float32'>();
-    output.logits.dispose();
-    sequence.timings.prefillMs += performance.now() - start;
-    sequence.generated.push(sampleToken(logits, sequence.request.sampling, sequence.random));
-    sequence.phase = 'keep';
-  } else {
-    sequence.timings.prefillMs += performance.now() - start;
-  }
+  sequence.timings.prefillMs += performance.now() - start;
+  if (output.logits) drawFirst(sequence, output.logits);
 }
 
 /** Keeps the prompt's KV for later requests; runs behind the first token, never before it. */
@@ -136,17 +137,29 @@ export function keepPrompt(sequence: Sequence, { model, store }: StepContext): v
   if (sequence.stored) sequence.events.push({ type: 'stored', context: sequence.stored });
 }
 
-/** Feeds the last generated token and samples the next one. */
+/**
+ * Feeds the last generated token and samples the next one. With it go the next imported tokens that are to be
+ * computed again (KVShare v2, arXiv 2503.16525 §4.3): what they became then counts from here on.
+ */
 export function decodeStep(sequence: Sequence, { model }: StepContext): void {
-  const position = sequence.request.tokens.length + sequence.generated.length - 1;
+  const { tokens, plan } = sequence.request;
+  const position = tokens.length + sequence.generated.length - 1;
+  const count = plan?.decodeRefresh ?? 0;
+  const again = sequence.refresh.slice(0, count).sort();
+  sequence.refresh = sequence.refresh.slice(count);
+  sequence.live.drop(model.tf, again);
+  sequence.refreshed += again.length;
+  const rows = joinPositions(again, Int32Array.of(position));
   const output = model.forward({
-    ids: Int32Array.of(sequence.generated.at(-1)!),
-    positions: Int32Array.of(position),
+    ids: Int32Array.from(rows, (at) =>
+      at === position ? sequence.generated.at(-1)! : tokens[at]!,
+    ),
+    positions: rows,
     past: sequence.live.kv,
     pastPositions: sequence.live.positions,
     logitRows: 1,
   });
-  sequence.live.replace(output.kv, Int32Array.of(position));
+  sequence.live.replace(output.kv, rows);
   const logits = output.logits!.dataSync<'float32'>();
   output.logits!.dispose();
   sequence.generated.push(sampleToken(logits, sequence.request.sampling, sequence.random));

@@ -86,7 +86,7 @@ export class GraphTransformer extends Transformer {
   }
 
   override forward(input: ForwardInput): ForwardOutput {
-    if (input.logitRows > 1) return super.forward(input);
+    if (input.logitRows > 1 || input.part) return super.forward(input);
     const kind: GraphKind = input.logitRows === 1 ? 'last-logits' : 'none';
     const start = performance.now();
     const rows = this.#rowInputs(input);

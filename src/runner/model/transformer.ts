@@ -1,7 +1,7 @@
 // The decoder-only forward pass over any set of rows (token positions), reading like the figure. It
 // knows positions, not plans: imported KV arrives as past keys, fresh K/V joins them before attention,
 // and a key is visible when its position is not behind the query's (design: runner rule 2).
-import type { Rank, Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
+import type { Rank, Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import type { Tf } from '../backend/index.ts';
 import type { ModelConfig } from './model-config.ts';
 import { rotate, RotaryTable, type RotaryRows } from './rotary.ts';
@@ -23,12 +23,28 @@ export interface ForwardInput {
   readonly pastPositions: Int32Array; // [pastKeys]
   /** How many of the last rows need logits. */
   readonly logitRows: number;
+  /** Only some of the layers; absent = all of them. */
+  readonly part?: ForwardPart;
+}
+
+/** Layers [first, end); `past` and the resulting `kv` hold these layers only. */
+export interface ForwardPart {
+  readonly first: number;
+  readonly end: number;
+  /** The rows behind layer `first - 1`; null = they start from their embeddings. The caller's. */
+  readonly hidden: Tensor2D | null; // [rows, hidden]
+  /** Layers [start, end) whose attention is summed up by key. */
+  readonly attentionOf?: { readonly start: number; readonly end: number };
 }
 
 export interface ForwardOutput {
   /** Past and fresh keys, in that order. */
   readonly kv: readonly LayerKv[];
   readonly logits: Tensor2D | null; // [logitRows, vocab]
+  /** The rows behind the part's last layer when others follow; the caller owns it. */
+  readonly hidden?: Tensor2D | undefined; // [rows, hidden]
+  /** What all rows and heads of the asked layers attended to each key. */
+  readonly attention?: Float32Array | undefined; // [keys]
   /** Milliseconds spent on masks, tables and joining caches, as opposed to the network itself. */
   readonly overheadMs: number;
 }
@@ -71,6 +87,41 @@ interface AttentionInputs {
   readonly mask: Tensor2D | null; // [rows, keys]
   /** How many of the last rows go on. */
   readonly wanted: number;
+  /** Hears the attention weights; null = nobody asked. */
+  readonly listen: ((weights: Tensor3D) => void) | null; // [kvHeads, group * rows, keys]
+}
+
+/** Sums attention by key over layers, beside the pass that computes it. */
+class AttentionSum {
+  readonly #tf: Tf;
+  readonly #layers: { readonly start: number; readonly end: number };
+  #sum: Tensor1D | null = null; // [keys]
+
+  constructor(tf: Tf, layers: { readonly start: number; readonly end: number }) {
+    this.#tf = tf;
+    this.#layers = layers;
+  }
+
+  listener(layer: number): AttentionInputs['listen'] {
+    if (layer < this.#layers.start || layer >= this.#layers.end) return null;
+    return (weights) => {
+      const byKey = this.#tf.sum<Tensor1D>(weights, [0, 1]); // [keys]
+      const before = this.#sum;
+      this.#sum = this.#tf.keep(before ? this.#tf.add(before, byKey) : byKey);
+      before?.dispose();
+    };
+  }
+
+  take(): Float32Array | undefined {
+    const values = this.#sum?.dataSync<'float32'>().slice();
+    this.dispose();
+    return values;
+  }
+
+  dispose(): void {
+    this.#sum?.dispose();
+    this.#sum = null;
+  }
 }
 
 export class Transformer {
@@ -94,10 +145,11 @@ export class Transformer {
     return this.#rotary;
   }
 
-  /** The caller owns `kv` and `logits` and keeps owning `past`. */
+  /** The caller owns `kv`, `logits` and `hidden` and keeps owning `past`. */
   forward(input: ForwardInput): ForwardOutput {
     const tf = this.#tf;
-    const { numLayers } = this.config;
+    const { first, end } = input.part ?? { first: 0, end: this.config.numLayers };
+    const attention = new AttentionSum(tf, input.part?.attentionOf ?? { start: 0, end: 0 });
     const kv: LayerKv[] = [];
     let overheadMs = 0;
     const timed = <T>(work: () => T): T => {
@@ -106,27 +158,44 @@ export class Transformer {
       overheadMs += performance.now() - start;
       return result;
     };
-    const logits = tf.tidy(() => {
-      const rows = timed(() => this.#prepareRows(input));
-      const outputs = Math.min(input.logitRows, input.ids.length);
-      let x = tf.gather(this.#weights.embedding, tf.tensor1d(input.ids, 'int32')); // [rows, hidden]
-      for (let at = 0; at < numLayers; at++) {
-        const last = at === numLayers - 1;
-        x = tf.tidy(() => {
-          const fresh = this.#project(this.#weights.layers[at]!, x, rows.rotary);
-          const past = input.past?.[at];
-          const joined = timed(() => (past ? this.#join(past, fresh) : fresh));
-          kv.push({ k: tf.keep(joined.k), v: tf.keep(joined.v) });
-          // Behind the last layer only rows with logits matter; its K/V are needed for all rows.
-          const wanted = last ? outputs : input.ids.length;
-          return wanted === 0
-            ? x
-            : this.#block(at, x, { q: fresh.q, kv: joined, mask: rows.mask, wanted });
-        });
-      }
-      return outputs === 0 ? [] : [this.#head(x)];
-    })[0];
-    return { kv, logits: logits ?? null, overheadMs };
+    const outputs = Math.min(input.logitRows, input.ids.length);
+    const goesOn = end < this.config.numLayers;
+    try {
+      const result = tf.tidy(() => {
+        const rows = timed(() => this.#prepareRows(input));
+        let x = input.part?.hidden ?? this.#embed(input.ids); // [rows, hidden]
+        for (let at = first; at < end; at++) {
+          const last = at === this.config.numLayers - 1;
+          x = tf.tidy(() => {
+            const fresh = this.#project(this.#weights.layers[at]!, x, rows.rotary);
+            const past = input.past?.[at - first];
+            const joined = timed(() => (past ? this.#join(past, fresh) : fresh));
+            kv.push({ k: tf.keep(joined.k), v: tf.keep(joined.v) });
+            // Behind the last layer only rows with logits matter; its K/V are needed for all rows.
+            const wanted = last ? outputs : input.ids.length;
+            const listen = attention.listener(at);
+            return this.#block(at, x, { q: fresh.q, kv: joined, mask: rows.mask, wanted, listen });
+          });
+        }
+        if (goesOn) return [x];
+        return outputs === 0 ? [] : [this.#head(x)];
+      })[0];
+      return {
+        kv,
+        logits: goesOn ? null : (result ?? null),
+        hidden: goesOn ? result : undefined,
+        attention: attention.take(),
+        overheadMs,
+      };
+    } catch (error) {
+      attention.dispose();
+      for (const { k, v } of kv) tf.dispose([k, v]);
+      throw error;
+    }
+  }
+
+  #embed(ids: Int32Array): Tensor2D {
+    return this.#tf.gather(this.#weights.embedding, this.#tf.tensor1d(ids, 'int32')); // [rows, hidden]
   }
 
   #prepareRows(input: ForwardInput): Rows {
@@ -170,10 +239,14 @@ export class Transformer {
     return { k: tf.concat([past.k, fresh.k], 1), v: tf.concat([past.v, fresh.v], 1) };
   }
 
-  #block(at: number, x: Tensor2D, { q, kv, mask, wanted }: AttentionInputs): Tensor2D {
+  #block(at: number, x: Tensor2D, { q, kv, mask, wanted, listen }: AttentionInputs): Tensor2D {
     const tf = this.#tf;
     const weights = this.#weights.layers[at]!;
     const rows = x.shape[0];
+    if (wanted === 0) {
+      listen?.(this.#attentionWeights(q, kv, mask));
+      return x;
+    }
     const tail = (t: Tensor, axis: number): Tensor =>
       wanted === rows
         ? t
@@ -182,13 +255,19 @@ export class Transformer {
             t.shape.map((_, i) => (i === axis ? rows - wanted : 0)),
             t.shape.map((size, i) => (i === axis ? wanted : size)),
           );
-    const attended = this.#attend(tail(q, 1) as Tensor3D, kv, mask && (tail(mask, 0) as Tensor2D));
+    const attention = this.#attentionWeights(
+      tail(q, 1) as Tensor3D,
+      kv,
+      mask && (tail(mask, 0) as Tensor2D),
+    );
+    listen?.(attention);
+    const attended = this.#mix(attention, kv.v, wanted);
     const h = tf.add<Tensor2D>(tail(x, 0), tf.matMul(attended, weights.output)); // [wanted, hidden]
     return tf.add(h, this.#feedForward(weights, h));
   }
 
   /** Grouped-query attention; query head h reads kv head floor(h / group). */
-  #attend(q: Tensor3D, kv: LayerKv, mask: Tensor2D | null): Tensor2D {
+  #attentionWeights(q: Tensor3D, kv: LayerKv, mask: Tensor2D | null): Tensor3D {
     const tf = this.#tf;
     const { numHeads, numKvHeads, headDim } = this.config;
     const rows = q.shape[1];
@@ -197,8 +276,13 @@ export class Transformer {
     const grouped = tf.reshape<Rank.R3>(q, [numKvHeads, group * rows, headDim]);
     let scores: Tensor = tf.matMul(grouped, kv.k, false, true); // [kvHeads, group * rows, keys]
     if (mask) scores = tf.add(tf.reshape(scores, [numKvHeads, group, rows, keys]), mask);
-    const weights = tf.reshape(tf.softmax(scores), [numKvHeads, group * rows, keys]);
-    const mixed = tf.matMul(weights, kv.v); // [kvHeads, group * rows, headDim]
+    return tf.reshape(tf.softmax(scores), [numKvHeads, group * rows, keys]);
+  }
+
+  #mix(attention: Tensor3D, v: Tensor3D, rows: number): Tensor2D {
+    const tf = this.#tf;
+    const { numHeads, headDim } = this.config;
+    const mixed = tf.matMul(attention, v); // [kvHeads, group * rows, headDim]
     const byRow = tf.transpose(tf.reshape(mixed, [numHeads, rows, headDim]), [1, 0, 2]);
     return tf.reshape(byRow, [rows, numHeads * headDim]);
   }
