@@ -45,8 +45,11 @@ export class FloatChunk implements Chunk {
   }
 
   scan(query: Float32Array, start: number, end: number, top: TopNeighbours): void {
+    const data = this.#data;
+    const dimension = this.#dimension;
     for (let at = start; at < end; at++) {
-      top.offer(this.labels[at]!, dotFloats(this.#data, at * this.#dimension, query));
+      const similarity = dotFloats(data, at * dimension, query);
+      if (similarity >= top.threshold) top.offer(this.labels[at]!, similarity);
     }
   }
 }
@@ -70,21 +73,11 @@ export class ByteChunk implements Chunk {
   }
 
   write(at: number, unit: Float32Array): void {
-    let largest = 0;
-    for (const x of unit) largest = Math.max(largest, Math.abs(x));
-    let squares = 0;
-    for (let i = 0, to = at * this.#dimension; i < unit.length; i++, to++) {
-      const step = Math.round((unit[i]! / largest) * 127);
-      this.#data[to] = step;
-      squares += step * step;
-    }
-    this.#scales[at] = 1 / Math.sqrt(squares);
+    this.#scales[at] = writeBytes(this.#data, at * this.#dimension, unit);
   }
 
   read(at: number, unit: Float32Array): void {
-    const scale = this.#scales[at]!;
-    const from = at * this.#dimension;
-    for (let i = 0; i < unit.length; i++) unit[i] = this.#data[from + i]! * scale;
+    readBytes(this.#data, at * this.#dimension, this.#scales[at]!, unit);
   }
 
   dot(at: number, query: Float32Array): number {
@@ -92,15 +85,21 @@ export class ByteChunk implements Chunk {
   }
 
   scan(query: Float32Array, start: number, end: number, top: TopNeighbours): void {
+    const data = this.#data;
+    const scales = this.#scales;
+    const dimension = this.#dimension;
     for (let at = start; at < end; at++) {
-      const dot = dotBytes(this.#data, at * this.#dimension, query) * this.#scales[at]!;
-      top.offer(this.labels[at]!, dot);
+      const similarity = dotBytes(data, at * dimension, query) * scales[at]!;
+      if (similarity >= top.threshold) top.offer(this.labels[at]!, similarity);
     }
   }
 }
 
 function dotFloats(data: Float32Array, from: number, query: Float32Array): number {
-  let [a, b, c, d] = [0, 0, 0, 0];
+  let a = 0;
+  let b = 0;
+  let c = 0;
+  let d = 0;
   const whole = query.length & ~3;
   let i = 0;
   for (; i < whole; i += 4) {
@@ -114,7 +113,10 @@ function dotFloats(data: Float32Array, from: number, query: Float32Array): numbe
 }
 
 function dotBytes(data: Int8Array, from: number, query: Float32Array): number {
-  let [a, b, c, d] = [0, 0, 0, 0];
+  let a = 0;
+  let b = 0;
+  let c = 0;
+  let d = 0;
   const whole = query.length & ~3;
   let i = 0;
   for (; i < whole; i += 4) {
@@ -125,4 +127,25 @@ function dotBytes(data: Int8Array, from: number, query: Float32Array): number {
   }
   for (; i < query.length; i++) a += data[from + i]! * query[i]!;
   return a + b + c + d;
+}
+
+/** What a step is worth. */
+function writeBytes(data: Int8Array, at: number, unit: Float32Array): number {
+  let largest = 0;
+  for (let i = 0; i < unit.length; i++) {
+    const size = Math.abs(unit[i]!);
+    if (size > largest) largest = size;
+  }
+  const steps = 127 / largest;
+  let squares = 0;
+  for (let i = 0; i < unit.length; i++) {
+    const step = Math.round(unit[i]! * steps);
+    data[at + i] = step;
+    squares += step * step;
+  }
+  return 1 / Math.sqrt(squares);
+}
+
+function readBytes(data: Int8Array, from: number, scale: number, unit: Float32Array): void {
+  for (let i = 0; i < unit.length; i++) unit[i] = data[from + i]! * scale;
 }

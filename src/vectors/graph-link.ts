@@ -32,7 +32,8 @@ function start(settings: GraphSettings): ChildProcess {
   const entry = new URL(isSource ? './graph-process.ts' : './graph-process.js', import.meta.url);
   const loader = isSource && !process.execArgv.includes('tsx') ? ['--import', 'tsx'] : [];
   return fork(fileURLToPath(entry), [JSON.stringify(settings)], {
-    execArgv: [...process.execArgv, ...loader, '--expose-gc'],
+    // Its memory is native and its own heap is garbage soon.
+    execArgv: [...process.execArgv, ...loader, '--expose-gc', '--max-semi-space-size=1'],
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });

@@ -40,6 +40,9 @@ export class Graph {
   }
 }
 
+/** The library copies what it is given, so one array serves all calls and leaves no garbage. */
+const numbers: number[] = [];
+
 function checked(vector: Float32Array, dimension: number): number[] {
   let squares = 0;
   for (const x of vector) squares += x * x;
@@ -47,5 +50,7 @@ function checked(vector: Float32Array, dimension: number): number[] {
   if (vector.length !== dimension || !(Math.abs(squares - 1) < 1e-3)) {
     throw new RangeError('The graph process was handed something that is no unit vector.');
   }
-  return Array.from(vector);
+  numbers.length = dimension;
+  for (let i = 0; i < dimension; i++) numbers[i] = vector[i]!;
+  return numbers;
 }

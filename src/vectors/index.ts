@@ -6,3 +6,4 @@ export {
 } from './vector-indexes.ts';
 export type { VectorIndex } from './scope-index.ts';
 export type { Neighbour } from './top-neighbours.ts';
+export { VectorCache, type VectorCacheOptions } from './vector-cache.ts';

@@ -9,20 +9,19 @@ export interface Neighbour {
 export class TopNeighbours {
   readonly #best: Neighbour[] = [];
   readonly #k: number;
-  /** What a vector must reach to be looked at; most do not. */
   #threshold = -Infinity;
 
   constructor(k: number) {
     this.#k = k;
   }
 
-  get size(): number {
-    return this.#best.length;
+  /** What a similarity must reach to have a chance; most do not. */
+  get threshold(): number {
+    return this.#threshold;
   }
 
   /** The same label may be offered again: it counts once. */
   offer(label: number, similarity: number): void {
-    if (similarity < this.#threshold) return;
     const best = this.#best;
     let at = best.length;
     while (at > 0 && isBehind(best[at - 1]!, label, similarity)) at--;

@@ -10,6 +10,8 @@ const CHUNK = 1_024;
 const FIRST = 8;
 /** Numbers that one step of a scan multiplies: about 0.1 ms. */
 const STEP = 65_536;
+/** Additions from one chunk that becomes bytes to the next: all at once would take milliseconds. */
+const SHRINK_EVERY = 64;
 const MAX_LABEL = 2 ** 32 - 1;
 
 export class VectorTable {
@@ -50,8 +52,8 @@ export class VectorTable {
   /** A fresh label, 0 … 2^32 - 2, greater than all before. */
   add(unit: Float32Array): number {
     if (this.#nextLabel === MAX_LABEL) throw new RangeError('This index has used all its labels.');
-    if (this.#size > this.#exactUpTo) this.#shrinkOne();
     const label = this.#nextLabel++;
+    if (this.#size > this.#exactUpTo && label % SHRINK_EVERY === 0) this.#shrinkOne();
     this.#put(this.#size++, label, unit);
     return label;
   }
@@ -134,7 +136,6 @@ export class VectorTable {
     this.#chunks[number] = to;
   }
 
-  /** One chunk an addition: all at once would take milliseconds. */
   #shrinkOne(): void {
     const number = this.#chunks.findIndex((chunk) => chunk instanceof FloatChunk);
     if (number < 0) return;
