@@ -26,14 +26,15 @@ export interface FileSettings extends RouteSettings {
   readonly upstream: string | null;
 }
 
-export type EmbedderSettings =
+export type EmbedderSettings = { readonly file: string | null } & (
   | { readonly kind: Exclude<EmbedderKind, 'openai'> }
   | {
       readonly kind: 'openai';
       readonly url: string;
       readonly model: string;
       readonly key: string | null;
-    };
+    }
+);
 
 export interface RecordSettings {
   readonly path: string;
@@ -62,6 +63,7 @@ interface Document {
     readonly url?: string;
     readonly model?: string;
     readonly key?: string;
+    readonly file?: string;
   };
   readonly upstream?: string;
 }
@@ -119,9 +121,9 @@ function readRecord({ record }: Document): RecordSettings | null {
 }
 
 function readEmbedder({ embedder }: Document, env: NodeJS.ProcessEnv): EmbedderSettings {
-  const { kind, url = '', model = '', key } = embedder ?? { kind: 'auto' };
-  if (kind !== 'openai') return { kind };
-  return { kind, url, model, key: key === undefined ? null : readKey(key, env) };
+  const { kind, url = '', model = '', key, file = null } = embedder ?? { kind: 'auto' };
+  if (kind !== 'openai') return { kind, file };
+  return { kind, file, url, model, key: key === undefined ? null : readKey(key, env) };
 }
 
 /** `source` names the file in errors. */

@@ -59,6 +59,7 @@ export const configSchema = {
         url: { ...text, description: 'openai: origin and path up to /embeddings.' },
         model: { ...text, description: 'openai: the model to ask for.' },
         key: { ...text, description: 'openai: API key, or env:NAME.' },
+        file: { ...text, description: 'Keeps vectors over a restart; as private as the prompts.' },
       }),
       required: ['kind'],
       if: { properties: { kind: { const: 'openai' } } },

@@ -37,6 +37,7 @@ export async function startSidecar(
     tenants: settings.tenants,
     settings,
     ...(embedder && { embedder }),
+    ...(settings.embedder.file !== null && { vectorFile: settings.embedder.file }),
     ...(settings.record && { record: settings.record }),
     ...(settings.upstream !== null && { upstream: settings.upstream }),
     log,

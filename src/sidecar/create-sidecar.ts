@@ -39,6 +39,8 @@ export interface SidecarOptions {
   readonly upstream?: string;
   /** Finds prompts that resemble each other; without one only equal tokens are looked for. Closed with the sidecar. */
   readonly embedder?: Embedder;
+  /** File that keeps vectors over a restart. */
+  readonly vectorFile?: string;
   readonly record?: Omit<RecorderOptions, 'onDrop'>;
   readonly maxBodyBytes?: number;
   /** Requests being served or waiting; the next one gets 429. */

@@ -4,12 +4,14 @@ import type { DonorIndex } from '../match/index.ts';
 import { SimilarPrompts } from '../similar/index.ts';
 import type { Log, SidecarMetrics } from '../telemetry/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
-import { VectorIndexes } from '../vectors/index.ts';
+import { VectorCache, VectorIndexes } from '../vectors/index.ts';
 import type { PlanFinder } from './context.ts';
 
 export interface FinderOptions {
   readonly tokenizer: Tokenizer;
   readonly embedder?: Embedder;
+  /** File that keeps vectors over a restart: of use when the embedder is slow. */
+  readonly vectorFile?: string;
   readonly log: Log;
   readonly newId: () => string;
 }
@@ -19,9 +21,21 @@ const textReader =
   (tokens, start, end) =>
     tokenizer.decode(tokens.subarray(start, end));
 
+const SAVE_MS = 60_000;
+/** 128 floats a vector: 50 MB. */
+const MAX_KEPT = 100_000;
+
+const openCache = (path: string, { fingerprint, dimension }: Embedder, log: Log): VectorCache =>
+  VectorCache.open(path, {
+    fingerprint,
+    dimension,
+    maxEntries: MAX_KEPT,
+    onProblem: (why) => log.warn({ why }, 'the file of vectors is not used'),
+  });
+
 /** Null without an embedder; the embedder is closed with the rest. */
 export function openSimilar(
-  { embedder, tokenizer, log }: FinderOptions,
+  { embedder, vectorFile, tokenizer, log }: FinderOptions,
   metrics: SidecarMetrics,
 ): { readonly similar: SimilarPrompts; readonly close: () => Promise<void> } | null {
   if (!embedder) return null;
@@ -29,9 +43,12 @@ export function openSimilar(
     dimension: embedder.dimension,
     onChildLost: (why) => log.warn({ why }, 'the vector index goes on without its helper process'),
   });
+  const cache = vectorFile === undefined ? null : openCache(vectorFile, embedder, log);
+  const saving = cache && setInterval(() => void cache.flush(), SAVE_MS).unref();
   const similar = new SimilarPrompts({
     embedder,
     vectors,
+    ...(cache && { store: cache }),
     tokenClasses: tokenizer.tokenClasses,
     readText: textReader(tokenizer),
     onFailure: (error) => {
@@ -40,7 +57,9 @@ export function openSimilar(
     },
   });
   const close = async (): Promise<void> => {
+    clearInterval(saving ?? undefined);
     await similar.close();
+    await cache?.close();
     await vectors.close();
     await embedder.close();
   };

@@ -1,4 +1,6 @@
-// Texts are embedded once: what a request was looked up with serves again when its own KV is stored.
+// Texts are embedded once: what a request was looked up with serves again when its own KV is stored, and, where the
+// operator gave a file, after a restart.
+import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Embedder } from '../embed/index.ts';
 
@@ -15,12 +17,22 @@ interface Known {
   readonly vector: Float32Array | null;
 }
 
+/** Keeps vectors by the SHA-256 of their text, in hexadecimal digits. */
+export interface VectorStore {
+  get(key: string): Float32Array | undefined;
+  set(key: string, vector: Float32Array): void;
+}
+
+const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
+
 export class PassageVectors {
   readonly #embedder: Embedder;
+  readonly #store: VectorStore | null;
   readonly #known = new LRUCache<string, Known>({ max: REMEMBERED });
 
-  constructor(embedder: Embedder) {
+  constructor(embedder: Embedder, store: VectorStore | null) {
     this.#embedder = embedder;
+    this.#store = store;
   }
 
   async of(passages: readonly PassageText[]): Promise<ReadonlyMap<string, Float32Array | null>> {
@@ -31,13 +43,24 @@ export class PassageVectors {
       if (known) found.set(passage.key, known.vector);
       else missing.set(passage.key, passage);
     }
-    if (missing.size === 0) return found;
-    const vectors = await this.#embedder.embed([...missing.values()].map(({ text }) => text()));
-    [...missing.keys()].forEach((key, i) => {
-      const vector = vectors[i] ?? null;
+    for (const [key, vector] of await this.#embed([...missing.values()])) {
       this.#known.set(key, { vector });
       found.set(key, vector);
-    });
+    }
     return found;
+  }
+
+  async #embed(passages: readonly PassageText[]): Promise<[string, Float32Array | null][]> {
+    const texts = passages.map(({ key, text }) => ({ key, text: text() }));
+    const stored = texts.map(({ text }) => this.#store?.get(digest(text)) ?? null);
+    const fresh = texts.filter((_, i) => !stored[i]);
+    if (fresh.length === 0) return texts.map(({ key }, i) => [key, stored[i]!]);
+    const vectors = await this.#embedder.embed(fresh.map(({ text }) => text));
+    fresh.forEach(({ text }, i) => {
+      const vector = vectors[i];
+      if (vector) this.#store?.set(digest(text), vector);
+    });
+    let next = 0;
+    return texts.map(({ key }, i) => [key, stored[i] ?? vectors[next++] ?? null]);
   }
 }

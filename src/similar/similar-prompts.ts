@@ -6,12 +6,14 @@ import type { VectorIndexes } from '../vectors/index.ts';
 import { Calibration, type CalibrationState } from './calibration.ts';
 import { PassageTable, type Weighted } from './passage-table.ts';
 import { cutPassages, passageKey, type TokenClasses } from './passages.ts';
-import { PassageVectors } from './passage-vectors.ts';
+import { PassageVectors, type VectorStore } from './passage-vectors.ts';
 import { cosine, coverage, promptSimilarity, sharePassage } from './prompt-similarity.ts';
 
 export interface SimilarPromptsOptions {
   readonly embedder: Embedder;
   readonly vectors: VectorIndexes;
+  /** Vectors of an earlier process. */
+  readonly store?: VectorStore;
   readonly tokenClasses: TokenClasses;
   /** Text of tokens[start, end). */
   readonly readText: (tokens: Int32Array, start: number, end: number) => string;
@@ -68,7 +70,7 @@ export class SimilarPrompts {
 
   constructor(options: SimilarPromptsOptions) {
     this.#options = options;
-    this.#vectors = new PassageVectors(options.embedder);
+    this.#vectors = new PassageVectors(options.embedder, options.store ?? null);
     this.#calibration = new Calibration(options.embedder.defaultThreshold);
   }
 

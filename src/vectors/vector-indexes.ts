@@ -4,7 +4,7 @@ import { ScopeIndex, type VectorIndex } from './scope-index.ts';
 import { Turns } from './turns.ts';
 
 /** Vectors of one scope that are compared one by one: 1.2 ms at 256 dimensions. */
-export const DEFAULT_BRUTE_FORCE_LIMIT = 5_000;
+const DEFAULT_BRUTE_FORCE_LIMIT = 5_000;
 
 export interface VectorIndexesOptions {
   readonly dimension: number;

@@ -149,7 +149,7 @@ export class Engine implements Runner {
     if (sequence.phase === 'waiting') startSequence(sequence, step);
     if (sequence.phase === 'prefill') {
       prefillChunk(sequence, step);
-      if (sequence.phase === 'prefill') return;
+      if (sequence.generated.length === 0) return;
       const { numLayers } = this.#options.model.config;
       const recomputed = sequence.layerTokens / numLayers;
       this.#speeds.observe({ ...sequence.counts, recomputed }, sequence.timings);

@@ -129,9 +129,7 @@ describe('top-up', () => {
 
   it('differs from the plan without it, and from another selector', async () => {
     const plain = await run({});
-    const selected = await Promise.all(
-      (['v-deviation', 'dhd', 'query-attention'] as const).map(oracleScores),
-    );
+    const selected = (['v-deviation', 'dhd', 'query-attention'] as const).map(oracleScores);
     const picks = selected.map((scores) => best(scores, 8).join());
     expect(new Set(picks).size).toBeGreaterThan(1);
     const { logits } = await run({ topUp: topUp('v-deviation') });
