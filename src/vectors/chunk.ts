@@ -132,10 +132,7 @@ function dotBytes(data: Int8Array, from: number, query: Float32Array): number {
 /** What a step is worth. */
 function writeBytes(data: Int8Array, at: number, unit: Float32Array): number {
   let largest = 0;
-  for (let i = 0; i < unit.length; i++) {
-    const size = Math.abs(unit[i]!);
-    if (size > largest) largest = size;
-  }
+  for (const value of unit) largest = Math.max(largest, Math.abs(value));
   const steps = 127 / largest;
   let squares = 0;
   for (let i = 0; i < unit.length; i++) {

@@ -105,6 +105,8 @@ describe('DonorIndex against brute force', () => {
       exactPrefix: null,
       continuation: null,
       runs: [],
+      nominated: [],
+      passages: [],
       similarity: new Map(),
     });
   });

@@ -1,0 +1,215 @@
+// How look-ups and memory grow with the donors of one scope: equal runs and passages' vectors together, as the sidecar
+// looks a prompt up. Texts are random words; vectors random directions, so that five passages a donor are all different.
+import type { Embedder } from '../embed/index.ts';
+import type { Donor } from '../kv/index.ts';
+import { DonorIndex } from '../match/index.ts';
+import { findCandidates, SimilarPrompts } from '../similar/index.ts';
+import { VectorIndexes } from '../vectors/index.ts';
+import { LoopDelay } from './loop-delay.ts';
+import { percentile } from './statistics.ts';
+
+export interface IndexSuiteOptions {
+  readonly donors: readonly number[];
+  readonly tokensPerDonor: number;
+  readonly lookups: number;
+  readonly onProgress: (done: number, total: number, label: string) => void;
+}
+
+export interface IndexRun {
+  readonly donors: number;
+  readonly tokensPerDonor: number;
+  readonly passages: number;
+  readonly addMs: { readonly p50: number; readonly p99: number };
+  readonly lookupMs: { readonly p50: number; readonly p99: number };
+  /** Longest time that a look-up kept the event loop. */
+  readonly loopDelayMs: { readonly p99: number; readonly max: number };
+  /** Look-ups that found the donor that they were made from. */
+  readonly found: number;
+  /** Beside the token ids: run index, vectors here and in the helper process, tables. */
+  readonly bytesPerDonor: number;
+  /** Of these, what the run index takes. */
+  readonly runIndexBytesPerDonor: number;
+}
+
+export interface IndexReport {
+  readonly suite: 'index';
+  readonly runs: readonly IndexRun[];
+}
+
+const SCOPE = 'bench';
+const DIMENSION = 128;
+const PASSAGES = 5;
+/** Ids below are text, this one ends a passage. */
+const VOCABULARY = 40_000;
+const NEWLINE_ID = VOCABULARY;
+const MIN_RUN = 32;
+const SETTLE_EVERY = 256;
+
+/** mulberry32 */
+function randomFrom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+/** The same direction for the same text; unrelated ones for others. */
+const randomEmbedder: Embedder = {
+  fingerprint: 'random',
+  dimension: DIMENSION,
+  defaultThreshold: 0.8,
+  embed: (texts) =>
+    Promise.resolve(
+      texts.map((text) => {
+        let seed = 0;
+        for (const c of text) seed = Math.imul(seed ^ c.charCodeAt(0), 0x01000193);
+        const random = randomFrom(seed);
+        const vector = Float32Array.from({ length: DIMENSION }, () => random() + random() - 1);
+        const norm = Math.hypot(...vector);
+        return vector.map((x) => x / norm);
+      }),
+    ),
+  close: () => Promise.resolve(),
+};
+
+function randomPrompt(random: () => number, numTokens: number): Int32Array {
+  const length = Math.floor(numTokens / PASSAGES);
+  return Int32Array.from({ length: numTokens }, (_, i) =>
+    i % length === length - 1 ? NEWLINE_ID : Math.floor(random() * VOCABULARY),
+  );
+}
+
+/** Another beginning, then passages of two donors in another order. */
+function mixedPrompt(random: () => number, a: Int32Array, b: Int32Array): Int32Array {
+  const length = Math.floor(a.length / PASSAGES);
+  const passage = (from: Int32Array, at: number): Int32Array =>
+    from.subarray(at * length, (at + 1) * length);
+  const head = randomPrompt(random, length);
+  const parts = [head, passage(a, 3), passage(a, 1), passage(b, 4), passage(b, 0), head];
+  return Int32Array.from(parts.flatMap((part) => [...part]));
+}
+
+class Scope {
+  readonly #vectors = new VectorIndexes({ dimension: DIMENSION });
+  readonly index = new DonorIndex();
+  readonly similar: SimilarPrompts;
+  readonly donors: Donor[] = [];
+
+  constructor() {
+    const tokenClasses = new Uint8Array(VOCABULARY + 1);
+    tokenClasses[NEWLINE_ID] = 2;
+    this.similar = new SimilarPrompts({
+      embedder: randomEmbedder,
+      vectors: this.#vectors,
+      tokenClasses,
+      readText: (tokens, start, end) => tokens.subarray(start, Math.min(end, start + 8)).join(' '),
+      onFailure: (error) => {
+        throw error as Error;
+      },
+    });
+  }
+
+  add(tokens: Int32Array): void {
+    const numTokens = tokens.length;
+    const donor: Donor = {
+      segment: `bench.${this.donors.length}`,
+      scope: SCOPE,
+      owner: null,
+      tokens,
+      exactTokens: numTokens,
+      promptTokens: numTokens,
+      storedAt: this.donors.length,
+    };
+    this.donors.push(donor);
+    this.index.add(donor);
+    this.similar.add(donor);
+  }
+
+  async close(): Promise<void> {
+    await this.similar.close();
+    await this.#vectors.close();
+  }
+}
+
+async function fill(scope: Scope, count: number, numTokens: number, random: () => number) {
+  const addMs: number[] = [];
+  while (scope.donors.length < count) {
+    const tokens = randomPrompt(random, numTokens);
+    const start = performance.now();
+    scope.add(tokens);
+    if (scope.donors.length % SETTLE_EVERY === 0) await scope.similar.settled();
+    addMs.push(performance.now() - start);
+  }
+  await scope.similar.settled();
+  return addMs;
+}
+
+async function lookUp(scope: Scope, lookups: number, random: () => number) {
+  const times: number[] = [];
+  const delay = new LoopDelay();
+  let found = 0;
+  const pick = (): Donor => scope.donors[Math.floor(random() * scope.donors.length)]!;
+  for (let i = 0; i < lookups; i++) {
+    const [a, b] = [pick(), pick()];
+    const target = mixedPrompt(random, a.tokens, b.tokens);
+    await delay.start();
+    const start = performance.now();
+    const candidates = await findCandidates(scope.index, scope.similar, {
+      ...{ scope: SCOPE, owner: null, target, minRun: MIN_RUN },
+    });
+    times.push(performance.now() - start);
+    delay.stop();
+    if (candidates.runs.some(({ donor }) => donor === a) && candidates.similarity.has(b)) found++;
+  }
+  return { times, delays: delay.delays, found };
+}
+
+export async function runIndexSuite(options: IndexSuiteOptions): Promise<IndexReport> {
+  const { donors, tokensPerDonor, lookups, onProgress } = options;
+  const runs: IndexRun[] = [];
+  const random = randomFrom(1);
+  const scope = new Scope();
+  let done = 0;
+  for (const count of [...donors].sort((a, b) => a - b)) {
+    onProgress(done++, donors.length, `${count} donors`);
+    const addMs = await fill(scope, count, tokensPerDonor, random);
+    await scope.similar.ready();
+    await lookUp(scope, Math.ceil(lookups / 10), random);
+    const { times, delays, found } = await lookUp(scope, lookups, random);
+    const { passages, bytes } = scope.similar.stats();
+    const runBytes = scope.index.stats().bytes;
+    runs.push({
+      donors: count,
+      tokensPerDonor,
+      passages,
+      addMs: { p50: percentile(addMs, 0.5), p99: percentile(addMs, 0.99) },
+      lookupMs: { p50: percentile(times, 0.5), p99: percentile(times, 0.99) },
+      loopDelayMs: { p99: percentile(delays, 0.99), max: Math.max(...delays) },
+      found: found / lookups,
+      bytesPerDonor: (bytes + runBytes) / count,
+      runIndexBytesPerDonor: runBytes / count,
+    });
+  }
+  await scope.close();
+  return { suite: 'index', runs };
+}
+
+export function formatIndex({ runs }: IndexReport): string {
+  const head = '  donors  passages  add p50  lookup p50     p99  loop held    found  bytes/donor (runs)';
+  const rows = runs.map((run) =>
+    [
+      `${run.donors}`.padStart(8),
+      `${run.passages}`.padStart(9),
+      `${run.addMs.p50.toFixed(2)} ms`.padStart(8),
+      `${run.lookupMs.p50.toFixed(1)} ms`.padStart(11),
+      `${run.lookupMs.p99.toFixed(1)} ms`.padStart(7),
+      `${run.loopDelayMs.max.toFixed(1)} ms`.padStart(10),
+      `${(100 * run.found).toFixed(0)} %`.padStart(8),
+      `${run.bytesPerDonor.toFixed(0)} (${run.runIndexBytesPerDonor.toFixed(0)})`.padStart(19),
+    ].join(' '),
+  );
+  return [head, ...rows].join('\n');
+}
