@@ -1,5 +1,9 @@
 // How look-ups and memory grow with the donors of one scope: equal runs and passages' vectors together, as the sidecar
 // looks a prompt up. Texts are random words; vectors random directions, so that five passages a donor are all different.
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { Embedder } from '../embed/index.ts';
 import type { Donor } from '../kv/index.ts';
 import { DonorIndex } from '../match/index.ts';
@@ -25,10 +29,10 @@ export interface IndexRun {
   readonly loopDelayMs: { readonly p99: number; readonly max: number };
   /** Look-ups that found the donor that they were made from. */
   readonly found: number;
-  /** Beside the token ids: run index, vectors here and in the helper process, tables. */
+  /** Beside the token ids, as measured: in this process behind a collection, and in the one that holds the graph. */
   readonly bytesPerDonor: number;
-  /** Of these, what the run index takes. */
-  readonly runIndexBytesPerDonor: number;
+  /** Of these, in the graph process. */
+  readonly graphBytesPerDonor: number;
 }
 
 export interface IndexReport {
@@ -92,6 +96,14 @@ function mixedPrompt(random: () => number, a: Int32Array, b: Int32Array): Int32A
   return Int32Array.from(parts.flatMap((part) => [...part]));
 }
 
+/** Bytes in use, behind a collection. */
+function memoryHere(): number {
+  setFlagsFromString('--expose_gc');
+  (runInNewContext('gc') as () => void)();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
+
 class Scope {
   readonly #vectors = new VectorIndexes({ dimension: DIMENSION });
   readonly index = new DonorIndex();
@@ -126,6 +138,18 @@ class Scope {
     this.donors.push(donor);
     this.index.add(donor);
     this.similar.add(donor);
+  }
+
+  /** Resident bytes of the graph process; 0 where that cannot be read. */
+  graphMemory(): number {
+    const { childPid } = this.#vectors;
+    if (childPid === undefined) return 0;
+    try {
+      const pages = readFileSync(`/proc/${childPid}/statm`, 'utf8').split(' ')[1];
+      return Number(pages) * 4096;
+    } catch {
+      return 0;
+    }
   }
 
   async close(): Promise<void> {
@@ -171,16 +195,18 @@ export async function runIndexSuite(options: IndexSuiteOptions): Promise<IndexRe
   const { donors, tokensPerDonor, lookups, onProgress } = options;
   const runs: IndexRun[] = [];
   const random = randomFrom(1);
+  const before = memoryHere();
   const scope = new Scope();
   let done = 0;
   for (const count of [...donors].sort((a, b) => a - b)) {
     onProgress(done++, donors.length, `${count} donors`);
     const addMs = await fill(scope, count, tokensPerDonor, random);
-    await scope.similar.ready();
+    while (scope.similar.stats().lag > 0) await sleep(50);
     await lookUp(scope, Math.ceil(lookups / 10), random);
     const { times, delays, found } = await lookUp(scope, lookups, random);
-    const { passages, bytes } = scope.similar.stats();
-    const runBytes = scope.index.stats().bytes;
+    const { passages } = scope.similar.stats();
+    const [here, graph] = [memoryHere() - before, scope.graphMemory()];
+    const ids = 4 * count * tokensPerDonor;
     runs.push({
       donors: count,
       tokensPerDonor,
@@ -189,8 +215,8 @@ export async function runIndexSuite(options: IndexSuiteOptions): Promise<IndexRe
       lookupMs: { p50: percentile(times, 0.5), p99: percentile(times, 0.99) },
       loopDelayMs: { p99: percentile(delays, 0.99), max: Math.max(...delays) },
       found: found / lookups,
-      bytesPerDonor: (bytes + runBytes) / count,
-      runIndexBytesPerDonor: runBytes / count,
+      bytesPerDonor: (here - ids + graph) / count,
+      graphBytesPerDonor: graph / count,
     });
   }
   await scope.close();
@@ -198,7 +224,8 @@ export async function runIndexSuite(options: IndexSuiteOptions): Promise<IndexRe
 }
 
 export function formatIndex({ runs }: IndexReport): string {
-  const head = '  donors  passages  add p50  lookup p50     p99  loop held    found  bytes/donor (runs)';
+  const head =
+    '  donors  passages  add p50  lookup p50     p99  loop held    found  bytes/donor (graph)';
   const rows = runs.map((run) =>
     [
       `${run.donors}`.padStart(8),
@@ -208,7 +235,7 @@ export function formatIndex({ runs }: IndexReport): string {
       `${run.lookupMs.p99.toFixed(1)} ms`.padStart(7),
       `${run.loopDelayMs.max.toFixed(1)} ms`.padStart(10),
       `${(100 * run.found).toFixed(0)} %`.padStart(8),
-      `${run.bytesPerDonor.toFixed(0)} (${run.runIndexBytesPerDonor.toFixed(0)})`.padStart(19),
+      `${run.bytesPerDonor.toFixed(0)} (${run.graphBytesPerDonor.toFixed(0)})`.padStart(19),
     ].join(' '),
   );
   return [head, ...rows].join('\n');

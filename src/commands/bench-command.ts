@@ -1,7 +1,15 @@
 // `kvshare bench SUITE --out FILE`: runs one suite, writes its JSON, prints its table.
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { formatHitRate, formatTtft, runHitRate, runTtft, ttftFamilies } from '../bench/index.ts';
+import {
+  formatHitRate,
+  formatIndex,
+  formatTtft,
+  runHitRate,
+  runIndexSuite,
+  runTtft,
+  ttftFamilies,
+} from '../bench/index.ts';
 import { childEnvironment, readSettings } from '../config.ts';
 import { wordLlamaEmbedder } from '../embed/index.ts';
 import { KvShareError } from '../errors.ts';
@@ -22,6 +30,8 @@ const options = {
   share: { type: 'string', default: 'private' },
   'no-fallback': { type: 'boolean', default: false },
   backend: { type: 'string', default: 'auto' },
+  donors: { type: 'string', default: '1000,10000,100000' },
+  lookups: { type: 'string', default: '300' },
 } as const;
 
 const bad = (message: string): KvShareError => new KvShareError('config_invalid', message);
@@ -89,7 +99,19 @@ async function hitRate(values: Values): Promise<[object, string]> {
   return [report, formatHitRate(report)];
 }
 
-const suites = { ttft, 'hit-rate': hitRate };
+async function index(values: Values): Promise<[object, string]> {
+  const progress = progressPrinter(process.stderr);
+  const report = await runIndexSuite({
+    donors: counts(values.donors, '--donors'),
+    tokensPerDonor: 800,
+    lookups: counts(values.lookups, '--lookups')[0]!,
+    onProgress: (done, total, label) => progress.step({ phase: `[${done}/${total}] ${label}` }),
+  });
+  progress.end();
+  return [report, formatIndex(report)];
+}
+
+const suites = { ttft, 'hit-rate': hitRate, index };
 
 export async function benchCommand(argv: readonly string[]): Promise<void> {
   const [name = '', ...rest] = argv;

@@ -1,7 +1,6 @@
 // Everything that stored prompts can offer to a target: the exact prefix, the equal runs, and, where vectors are
 // at hand, which prompts resemble it. Vectors only add to what tokens find: when they fail or take too long,
 // the rest goes on without them.
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Candidates, Donor } from '../kv/index.ts';
 import type { DonorIndex, DonorQuery } from '../match/index.ts';
 import type { SimilarMatch, SimilarPrompts } from './similar-prompts.ts';
@@ -20,19 +19,12 @@ async function searchInTime(
   prefix: number,
 ): Promise<SimilarMatch | null> {
   const { scope, target, since = -Infinity } = query;
-  const stop = new AbortController();
   try {
-    return await Promise.race([
-      similar.search({ scope, target, prefix, since }),
-      sleep(BUDGET_MS, null, { signal: stop.signal }).then(() => {
-        throw new Error('the vector look-up takes too long');
-      }),
-    ]);
+    const signal = AbortSignal.timeout(BUDGET_MS);
+    return await similar.search({ scope, target, prefix, since }, signal);
   } catch (error) {
     similar.reportFailure(error);
     return null;
-  } finally {
-    stop.abort();
   }
 }
 

@@ -26,6 +26,8 @@ export interface Weighted {
   readonly rarity: number;
 }
 
+/** Among a handful of donors nothing is rare yet. */
+const SMOOTHING = 10;
 const SAMPLE = 64;
 /** Coprime to the sample's size: each one gets its turn. */
 const STEP = 37;
@@ -101,7 +103,7 @@ export class PassageTable {
 
   /** What many donors have says little about any of them (inverse document frequency); > 0. */
   rarity(passage: Passage | undefined): number {
-    return Math.log((this.size + 2) / ((passage?.donors.length ?? 0) + 1));
+    return Math.log((this.size + SMOOTHING) / ((passage?.donors.length ?? 0) + 1));
   }
 
   passagesOf(donor: Donor): readonly Passage[] {

@@ -25,6 +25,17 @@ export interface VectorStore {
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
 
+/** An embedder need not listen to its signal. */
+function rejection(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const fail = (): void => {
+      reject(signal.reason as Error);
+    };
+    if (signal.aborted) fail();
+    else signal.addEventListener('abort', fail, { once: true });
+  });
+}
+
 export class PassageVectors {
   readonly #embedder: Embedder;
   readonly #store: VectorStore | null;
@@ -35,7 +46,11 @@ export class PassageVectors {
     this.#store = store;
   }
 
-  async of(passages: readonly PassageText[]): Promise<ReadonlyMap<string, Float32Array | null>> {
+  /** Rejects when the embedder does, or with the signal's reason when it takes too long. */
+  async of(
+    passages: readonly PassageText[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, Float32Array | null>> {
     const found = new Map<string, Float32Array | null>();
     const missing = new Map<string, PassageText>();
     for (const passage of passages) {
@@ -43,19 +58,26 @@ export class PassageVectors {
       if (known) found.set(passage.key, known.vector);
       else missing.set(passage.key, passage);
     }
-    for (const [key, vector] of await this.#embed([...missing.values()])) {
+    for (const [key, vector] of await this.#embed([...missing.values()], signal)) {
       this.#known.set(key, { vector });
       found.set(key, vector);
     }
     return found;
   }
 
-  async #embed(passages: readonly PassageText[]): Promise<[string, Float32Array | null][]> {
+  async #embed(
+    passages: readonly PassageText[],
+    signal: AbortSignal,
+  ): Promise<[string, Float32Array | null][]> {
     const texts = passages.map(({ key, text }) => ({ key, text: text() }));
     const stored = texts.map(({ text }) => this.#store?.get(digest(text)) ?? null);
     const fresh = texts.filter((_, i) => !stored[i]);
     if (fresh.length === 0) return texts.map(({ key }, i) => [key, stored[i]!]);
-    const vectors = await this.#embedder.embed(fresh.map(({ text }) => text));
+    const asked = this.#embedder.embed(
+      fresh.map(({ text }) => text),
+      signal,
+    );
+    const vectors = await Promise.race([asked, rejection(signal)]);
     fresh.forEach(({ text }, i) => {
       const vector = vectors[i];
       if (vector) this.#store?.set(digest(text), vector);

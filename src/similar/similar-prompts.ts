@@ -56,6 +56,8 @@ const SEARCHED = 12;
 /** Passages that are less alike are no paraphrase (design: policy `semantic`). */
 const PARAPHRASE = 0.92;
 const SEARCH_BUDGET_MS = 20;
+/** An embedder that needs longer for one donor does not get to see it. */
+const ADD_MS = 10_000;
 
 const nothing: SimilarMatch = { best: [], nominated: [], similarityTo: () => null, passages: [] };
 
@@ -66,6 +68,7 @@ export class SimilarPrompts {
   readonly #tables = new Map<string, PassageTable>();
   /** Donors that are known, whether or not their passages have been embedded yet. */
   readonly #known = new Set<Donor>();
+  readonly #stop = new AbortController();
   #adding: Promise<void> = Promise.resolve();
 
   constructor(options: SimilarPromptsOptions) {
@@ -91,7 +94,7 @@ export class SimilarPrompts {
       .then(() => this.#embedAndAdd(donor))
       .catch((error: unknown) => {
         this.#known.delete(donor);
-        this.#options.onFailure(error);
+        if (!this.#stop.signal.aborted) this.#options.onFailure(error);
       });
   }
 
@@ -118,6 +121,7 @@ export class SimilarPrompts {
   /** Embedder and vector indexes belong to whoever opened them. */
   async close(): Promise<void> {
     this.clear();
+    this.#stop.abort();
     await this.#adding;
   }
 
@@ -125,21 +129,23 @@ export class SimilarPrompts {
     this.#options.onFailure(error);
   }
 
-  stats(): { donors: number; passages: number; bytes: number } {
-    const total = { donors: 0, passages: 0, bytes: 0 };
+  /** `lag`: vectors that are only found by comparison so far; `bytes` of the vectors, here and in their process. */
+  stats(): { donors: number; passages: number; bytes: number; lag: number } {
+    const total = { donors: 0, passages: 0, bytes: 0, lag: 0 };
     for (const table of this.#tables.values()) {
       total.donors += table.size;
       total.passages += table.numPassages;
       total.bytes += table.vectors.bytes;
+      total.lag += table.vectors.lag;
     }
     return total;
   }
 
-  /** Rejects when the embedder fails. */
-  async search(query: SimilarQuery): Promise<SimilarMatch> {
+  /** Rejects when the embedder fails, or with the signal's reason when it is still at work then. */
+  async search(query: SimilarQuery, signal?: AbortSignal): Promise<SimilarMatch> {
     const table = this.#tables.get(query.scope);
     if (!table) return nothing;
-    const target = await this.#passagesOf(table, query);
+    const target = await this.#passagesOf(table, query, signal ?? this.#stop.signal);
     const hits = await this.#findDonors(table, target);
     const accepted = (donor: Donor): boolean => donor.storedAt >= query.since && table.has(donor);
     const ranked = hits
@@ -161,7 +167,8 @@ export class SimilarPrompts {
     const keys = ranges.map((range) => passageKey(donor.tokens, range));
     const known = this.#tables.get(donor.scope);
     const fresh = ranges.filter((_, i) => !known?.get(keys[i]!));
-    const vectors = await this.#embed(donor.tokens, fresh);
+    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(ADD_MS)]);
+    const vectors = await this.#embed(donor.tokens, fresh, signal);
     // It may have been evicted meanwhile.
     if (!this.#known.has(donor)) return;
     const table = this.#tableOf(donor.scope);
@@ -188,18 +195,22 @@ export class SimilarPrompts {
   async #embed(
     tokens: Int32Array,
     ranges: readonly TokenRange[],
+    signal: AbortSignal,
   ): Promise<ReadonlyMap<string, Float32Array | null>> {
     const { readText } = this.#options;
-    return this.#vectors.of(
-      ranges.map((range) => ({
-        key: passageKey(tokens, range),
-        text: () => readText(tokens, range.start, range.end),
-      })),
-    );
+    const texts = ranges.map((range) => ({
+      key: passageKey(tokens, range),
+      text: () => readText(tokens, range.start, range.end),
+    }));
+    return this.#vectors.of(texts, signal);
   }
 
   /** The target's passages with vectors; what the exact prefix serves is never embedded. */
-  async #passagesOf(table: PassageTable, query: SimilarQuery): Promise<TargetPassage[]> {
+  async #passagesOf(
+    table: PassageTable,
+    query: SimilarQuery,
+    signal: AbortSignal,
+  ): Promise<TargetPassage[]> {
     const { target, prefix } = query;
     const found = cutPassages(target, this.#options.tokenClasses).map((range) => {
       return { range, passage: table.get(passageKey(target, range)) };
@@ -208,6 +219,7 @@ export class SimilarPrompts {
     const vectors = await this.#embed(
       target,
       unknown.map(({ range }) => range),
+      signal,
     );
     return found.flatMap(({ range, passage }) => {
       const vector = passage
@@ -222,8 +234,10 @@ export class SimilarPrompts {
   async #findDonors(table: PassageTable, target: readonly TargetPassage[]): Promise<Donor[]> {
     const scores = new Map<Donor, number>();
     const searched = [...target].sort((a, b) => b.weight - a.weight).slice(0, SEARCHED);
-    for (const { vector, weight } of searched) {
-      const neighbours = await table.vectors.search(vector, NEIGHBOURS, SEARCH_BUDGET_MS);
+    const found = await Promise.all(
+      searched.map(({ vector }) => table.vectors.search(vector, NEIGHBOURS, SEARCH_BUDGET_MS)),
+    );
+    found.forEach((neighbours, i) => {
       const best = new Map<Donor, number>();
       for (const { label, similarity } of neighbours) {
         for (const donor of table.byLabel(label)?.donors.slice(-NEWEST).reverse() ?? []) {
@@ -231,9 +245,9 @@ export class SimilarPrompts {
         }
       }
       for (const [donor, similarity] of best) {
-        scores.set(donor, (scores.get(donor) ?? 0) + weight * similarity);
+        scores.set(donor, (scores.get(donor) ?? 0) + searched[i]!.weight * similarity);
       }
-    }
+    });
     const ranked = [...scores].sort(([, a], [, b]) => b - a).slice(0, COMPARED);
     return ranked.map(([donor]) => donor);
   }

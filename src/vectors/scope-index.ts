@@ -15,6 +15,8 @@ export interface VectorIndex {
   readonly size: number;
   /** Memory here and, estimated, in the graph process. */
   readonly bytes: number;
+  /** Vectors that the graph does not have yet: compared one by one until then. 0 without a graph. */
+  readonly lag: number;
   /**
    * vector: [dimension], any length but 0. A fresh label, 0 … 2^32 - 2, never given twice by this index.
    * Throws RangeError on another dimension, NaN, infinity and the zero vector.
@@ -79,6 +81,10 @@ export class ScopeIndex implements VectorIndex, GraphUser {
 
   get bytes(): number {
     return this.#generations().reduce((sum, graph) => sum + graph.bytes, this.#table.bytes);
+  }
+
+  get lag(): number {
+    return this.#graph?.lag ?? 0;
   }
 
   add(vector: Float32Array): number {
