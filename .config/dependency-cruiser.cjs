@@ -1,5 +1,5 @@
 // Arrows point down only: leaves (kv, errors, protocol, telemetry, gguf, provisioning, samples), middle rooms
-// (tokenizer, match, reuse), tops (sidecar, runner, serve, harness, bench, demo, commands). Each third-party
+// (tokenizer, match, vectors, reuse), tops (sidecar, runner, serve, harness, bench, demo, commands). Each third-party
 // package has one owner. The comment of a rule is what a developer reads when it fires.
 const room = (name) => `^src/${name}/`;
 const leaves = '^src/(errors\\.ts|kv/|protocol/|telemetry/|gguf/|provisioning/|samples/|meaning/)';
@@ -41,7 +41,12 @@ module.exports = {
       name: 'no-orphans',
       comment: 'Nobody imports this file: delete it or use it.',
       severity: 'error',
-      from: { orphan: true, path: '^src/', pathNot: '^src/(main|index)\\.ts$' },
+      // graph-process.ts is started, not imported.
+      from: {
+        orphan: true,
+        path: '^src/',
+        pathNot: '^src/(main|index|vectors/graphs/graph-process)\\.ts$',
+      },
       to: {},
     },
     {
@@ -178,12 +183,6 @@ module.exports = {
       '^src/(embed|gguf|provisioning)/|^src/errors',
     ),
     only(
-      'vectors-know-nothing',
-      'Vector indexes know vectors.',
-      room('vectors'),
-      '^src/vectors/|^src/errors',
-    ),
-    only(
       'similar-nominates',
       'similar puts embedders, vectors and the token index together; it plans nothing.',
       room('similar'),
@@ -207,6 +206,12 @@ module.exports = {
       'Middle rooms never import each other.',
       room('match'),
       `^src/match/|${leaves}`,
+    ),
+    only(
+      'vectors-knows-vectors',
+      'vectors finds neighbours; what they stand for is the business of others.',
+      room('vectors'),
+      '^src/vectors/|^src/errors',
     ),
     only(
       'reuse-is-pure',
@@ -271,9 +276,21 @@ module.exports = {
     ),
     owner(
       'lru-cache',
-      '^src/(runner/store/|sidecar/last-runs\\.ts|similar/passage-vectors\\.ts|vectors/vector-cache\\.ts)',
+      '^src/(runner/store/|sidecar/last-runs\\.ts|similar/passage-vectors\\.ts|vectors/cache/)',
       'The KV store owns the order of use; explain remembers the last runs, vectors are embedded once.',
     ),
+    owner(
+      'hnswlib-node',
+      '^src/vectors/graphs/graph\\.ts',
+      'It can abort its process: one file calls it, in a process of its own.',
+    ),
+    {
+      name: 'graphs-have-their-own-process',
+      comment: 'Only the entry of the graph process may load graphs.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/vectors/graphs/graph-process\\.ts' },
+      to: { path: '^src/vectors/graphs/graph\\.ts' },
+    },
     owner('undici', '^src/runner/client\\.ts', 'One place speaks HTTP to the runner.'),
     owner(
       'http-proxy-middleware',

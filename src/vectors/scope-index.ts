@@ -2,8 +2,8 @@
 // by comparison with every vector otherwise. Whatever finds them, the table says whether they are still here and
 // how similar they are, so the caller cannot tell.
 import { bruteForce } from './brute-force.ts';
-import type { Graphs, GraphUser } from './graphs.ts';
-import type { SentGraph } from './sent-graph.ts';
+import type { Graphs, GraphUser } from './graphs/graphs.ts';
+import type { SentGraph } from './graphs/sent-graph.ts';
 import { within } from './within.ts';
 import { TopNeighbours, type Neighbour } from './top-neighbours.ts';
 import type { Turns } from './turns.ts';

@@ -1,5 +1,5 @@
 // All scopes of a process: an index each, one graph process for those that outgrow brute force.
-import { Graphs } from './graphs.ts';
+import { Graphs } from './graphs/graphs.ts';
 import { ScopeIndex, type VectorIndex } from './scope-index.ts';
 import { Turns } from './turns.ts';
 
@@ -16,7 +16,7 @@ export interface VectorIndexesOptions {
   readonly onChildLost?: (why: string) => void;
   /** The package with the graphs; another name in tests. */
   readonly library?: string;
-  /** Pause before the graph process is started again; doubled while it keeps dying. */
+  /** Pause before the graph process is started again; doubled, up to 64 times that, while it keeps dying. */
   readonly restartMs?: number;
   /** A graph process that owes an answer and is silent for this long is killed. */
   readonly stallMs?: number;
@@ -34,7 +34,7 @@ export class VectorIndexes {
     this.#graphs = new Graphs({
       dimension: options.dimension,
       library: options.library ?? 'hnswlib-node',
-      restartMs: options.restartMs ?? 100,
+      restartMs: options.restartMs ?? 200,
       stallMs: options.stallMs ?? 10_000,
       onChildLost: options.onChildLost ?? (() => undefined),
     });

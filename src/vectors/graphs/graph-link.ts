@@ -7,7 +7,7 @@ import type { FromGraphs, GraphSettings, ToGraphs } from './graph-messages.ts';
 export interface GraphLinkOptions {
   readonly settings: GraphSettings;
   readonly owner: GraphOwner;
-  /** Pause before the first restart; doubled up to 30 s while the process keeps dying. */
+  /** Pause before the first restart; doubled up to 64 times that while the process keeps dying. */
   readonly restartMs: number;
   /** Without any sign of life while it owes us an answer. */
   readonly stallMs: number;
@@ -22,7 +22,9 @@ export interface GraphOwner {
   onAdded(graph: number, upTo: number): void;
 }
 
-const LONGEST_PAUSE_MS = 30_000;
+const MAX_DOUBLINGS = 6;
+/** Looks at a silent process before it is killed. */
+const LOOKS = 10;
 /** A process that lived this long is not taken for one that keeps dying. */
 const HEALTHY_MS = 10_000;
 
@@ -30,10 +32,11 @@ function start(settings: GraphSettings): ChildProcess {
   const here = fileURLToPath(import.meta.url);
   const isSource = here.endsWith('.ts');
   const entry = new URL(isSource ? './graph-process.ts' : './graph-process.js', import.meta.url);
-  const loader = isSource && !process.execArgv.includes('tsx') ? ['--import', 'tsx'] : [];
+  // Not our own options: they may name a script or a debugger's port.
+  const loader = isSource ? ['--import', 'tsx'] : [];
   return fork(fileURLToPath(entry), [JSON.stringify(settings)], {
     // Its memory is native and its own heap is garbage soon.
-    execArgv: [...process.execArgv, ...loader, '--expose-gc', '--max-semi-space-size=1'],
+    execArgv: [...loader, '--expose-gc', '--max-semi-space-size=1'],
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
@@ -49,7 +52,8 @@ export class GraphLink {
   #nextId = 0;
   #failures = 0;
   #startedAt = 0;
-  #lastSign = 0;
+  /** Looks at it since it said something. Not a time: while we are blocked ourselves, it cannot be heard. */
+  #silentLooks = 0;
   /** Additions that are not confirmed. */
   #owed = 0;
   #restart: NodeJS.Timeout | undefined;
@@ -125,7 +129,7 @@ export class GraphLink {
   }
 
   #receive(message: FromGraphs): void {
-    this.#lastSign = performance.now();
+    this.#silentLooks = 0;
     if (message.type === 'ready') {
       this.#isUp = true;
       this.#options.owner.onUp();
@@ -155,33 +159,28 @@ export class GraphLink {
     this.#options.owner.onDown(why);
     const isHealthy = performance.now() - this.#startedAt > HEALTHY_MS;
     this.#failures = isHealthy ? 0 : this.#failures + 1;
-    const pause = this.#options.restartMs * 2 ** Math.max(0, this.#failures - 1);
+    const doublings = Math.min(MAX_DOUBLINGS, Math.max(0, this.#failures - 1));
     this.#restart = setTimeout(
       () => {
         this.#restart = undefined;
         this.need();
       },
-      Math.min(pause, LONGEST_PAUSE_MS),
+      this.#options.restartMs * 2 ** doublings,
     );
     this.#restart.unref();
   }
 
   #expectSign(): void {
     if (this.#watch) return;
-    this.#lastSign = performance.now();
-    const { stallMs } = this.#options;
-    this.#watch = setInterval(
-      () => {
-        const isOwed = this.#owed > 0 || this.#questions.size > 0;
-        if (!isOwed) {
-          clearInterval(this.#watch);
-          this.#watch = undefined;
-        } else if (performance.now() - this.#lastSign > stallMs) {
-          this.#child?.kill('SIGKILL');
-        }
-      },
-      Math.min(1_000, stallMs),
-    );
+    this.#silentLooks = 0;
+    const lookMs = this.#options.stallMs / LOOKS;
+    this.#watch = setInterval(() => {
+      const isOwed = this.#owed > 0 || this.#questions.size > 0;
+      if (isOwed && ++this.#silentLooks > LOOKS) this.#child?.kill('SIGKILL');
+      if (isOwed) return;
+      clearInterval(this.#watch);
+      this.#watch = undefined;
+    }, lookMs);
     this.#watch.unref();
   }
 }

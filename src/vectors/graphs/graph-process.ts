@@ -1,14 +1,11 @@
 // Entry of the child process that keeps the HNSW graphs: hnswlib can abort a process, and this one may. Searches
 // are answered at once; additions and removals wait in order and get a few milliseconds between two messages.
 // Says nothing, writes nothing, ends when its parent is gone.
-import { setPriority } from 'node:os';
 import { Graph, type Library } from './graph.ts';
 import type { FromGraphs, GraphSettings, ToGraphs } from './graph-messages.ts';
 
 /** Of work on graphs between two looks at the channel. */
 const SLICE_MS = 3;
-/** Below everything that somebody waits for. */
-const NICENESS = 5;
 
 type Change = Extract<ToGraphs, { type: 'add' | 'remove' }>;
 
@@ -73,11 +70,6 @@ process.once('disconnect', () => process.exit(0));
 if (!process.connected) process.exit(0);
 // Ctrl-C reaches the whole process group; our parent ends us.
 process.on('SIGINT', () => undefined);
-try {
-  setPriority(NICENESS);
-} catch {
-  // Not allowed here: it works at any priority.
-}
 try {
   const loaded = (await import(settings.library)) as Library & { default?: Library };
   const library = loaded.default ?? loaded;

@@ -3,7 +3,7 @@
 import { GraphLink } from './graph-link.ts';
 import { BUILD_WIDTH, LINKS, SEARCH_WIDTH } from './graph-parameters.ts';
 import { SentGraph } from './sent-graph.ts';
-import type { VectorTable } from './vector-table.ts';
+import type { VectorTable } from '../vector-table.ts';
 
 /** Messages of vectors that are not confirmed: one is worked on while the next one travels. */
 const WINDOW = 2;

@@ -2,7 +2,7 @@
 // the graph has: the label up to which everything was sent, and the one up to which everything is known to be in.
 import { graphBytes } from './graph-parameters.ts';
 import type { GraphLink } from './graph-link.ts';
-import type { VectorTable } from './vector-table.ts';
+import type { VectorTable } from '../vector-table.ts';
 
 /** Numbers in one message of vectors: 16 KB, about 3 ms of work. Searches wait behind at most two of them. */
 const BATCH = 4_096;
