@@ -291,7 +291,11 @@ module.exports = {
       from: { path: '^src/', pathNot: '^src/vectors/graphs/graph-process\\.ts' },
       to: { path: '^src/vectors/graphs/graph\\.ts' },
     },
-    owner('undici', '^src/runner/client\\.ts', 'One place speaks HTTP to the runner.'),
+    owner(
+      'undici',
+      '^src/(runner/client|embed/openai-embedder)\\.ts',
+      'One place speaks HTTP to the runner, one to an embeddings server.',
+    ),
     owner(
       'http-proxy-middleware',
       '^src/sidecar/passthrough\\.ts',

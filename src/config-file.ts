@@ -26,15 +26,15 @@ export interface FileSettings extends RouteSettings {
   readonly upstream: string | null;
 }
 
-export type EmbedderSettings = { readonly file: string | null } & (
-  | { readonly kind: Exclude<EmbedderKind, 'openai'> }
+export type EmbedderSettings =
+  | { readonly kind: Exclude<EmbedderKind, 'openai'>; readonly file: string | null }
   | {
       readonly kind: 'openai';
+      readonly file: string | null;
       readonly url: string;
       readonly model: string;
       readonly key: string | null;
-    }
-);
+    };
 
 export interface RecordSettings {
   readonly path: string;

@@ -2,15 +2,8 @@
 import { Ajv, type ErrorObject } from 'ajv';
 import { reuseSchema, strictObject } from './routes/index.ts';
 
-/** `auto`: word vectors, or without them none. */
-export const embedderKinds = [
-  'auto',
-  'word-llama',
-  'model-rows',
-  'minilm',
-  'openai',
-  'off',
-] as const;
+/** `auto`: word vectors, or without them the model's own rows. */
+export const embedderKinds = ['auto', 'word-llama', 'model-rows', 'openai', 'off'] as const;
 
 const text = { type: 'string', minLength: 1 } as const;
 

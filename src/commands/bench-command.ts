@@ -11,12 +11,12 @@ import {
   ttftFamilies,
 } from '../bench/index.ts';
 import { childEnvironment, readSettings } from '../config.ts';
-import { wordLlamaEmbedder } from '../embed/index.ts';
 import { KvShareError } from '../errors.ts';
 import { openGguf } from '../gguf/index.ts';
 import { policyNames } from '../protocol/index.ts';
 import { loadTokenizer } from '../tokenizer/index.ts';
 import { VectorIndexes } from '../vectors/index.ts';
+import { openEmbedder } from './open-embedder.ts';
 import { progressPrinter } from './progress.ts';
 import { provisionModel } from './provision.ts';
 
@@ -31,6 +31,7 @@ const options = {
   'no-fallback': { type: 'boolean', default: false },
   backend: { type: 'string', default: 'auto' },
   donors: { type: 'string', default: '1000,10000,100000' },
+  embedder: { type: 'string', default: 'word-llama' },
   lookups: { type: 'string', default: '300' },
 } as const;
 
@@ -83,18 +84,27 @@ async function hitRate(values: Values): Promise<[object, string]> {
   const tokenizer = loadTokenizer(file);
   await file.close();
   const progress = progressPrinter(process.stderr);
-  const embedder = await wordLlamaEmbedder(readSettings([]).cacheDir, progress.step);
-  const vectors = new VectorIndexes({ dimension: embedder.dimension });
+  const embedder = await openEmbedder({
+    settings: {
+      kind: oneOf(values.embedder, ['word-llama', 'model-rows', 'off'], '--embedder'),
+      file: null,
+    },
+    cacheDir: readSettings([]).cacheDir,
+    model,
+    tokenizer,
+    onFallback: () => undefined,
+  });
+  const vectors = embedder && new VectorIndexes({ dimension: embedder.dimension });
   const report = await runHitRate({
     traces: values.trace,
     policies: list(values.policies, policyNames, '--policies'),
     share: oneOf(values.share, ['private', 'group', 'public', 'all'], '--share'),
     fallbacks: !values['no-fallback'],
     tokenizer,
-    meaning: { embedder, vectors },
+    meaning: embedder && vectors && { embedder, vectors },
     onProgress: (done, total, label) => progress.step({ phase: `[${done}/${total}] ${label}` }),
   });
-  await vectors.close();
+  await vectors?.close();
   progress.end();
   return [report, formatHitRate(report)];
 }

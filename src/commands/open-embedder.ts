@@ -1,44 +1,74 @@
-// The embedder that the operator chose. Only `auto` may go without: who names one wants that one.
+// The embedder that the operator chose. Only `auto` may fall back: who names one wants that one.
 import type { EmbedderSettings } from '../config-file.ts';
-import { wordLlamaEmbedder, type Embedder } from '../embed/index.ts';
+import {
+  modelRowsEmbedder,
+  openAiEmbedder,
+  wordLlamaEmbedder,
+  type Embedder,
+} from '../embed/index.ts';
 import { KvShareError } from '../errors.ts';
+import { openGguf } from '../gguf/index.ts';
+import type { ResolvedModel } from '../model-files/index.ts';
+import type { Tokenizer } from '../tokenizer/index.ts';
 import { progressPrinter } from './progress.ts';
 
 export interface OpenEmbedderOptions {
   readonly settings: EmbedderSettings;
   readonly cacheDir: string;
-  /** Why nothing is compared by meaning. */
-  readonly onMissing: (why: string) => void;
+  readonly model: ResolvedModel;
+  readonly tokenizer: Tokenizer;
+  /** Why the word vectors could not be had. */
+  readonly onFallback: (why: string) => void;
 }
 
-async function open({ settings, cacheDir }: OpenEmbedderOptions): Promise<Embedder | null> {
+async function openWordLlama({ cacheDir }: OpenEmbedderOptions): Promise<Embedder> {
   const progress = progressPrinter(process.stderr);
   try {
-    switch (settings.kind) {
-      case 'off':
-        return null;
-      case 'auto':
-      case 'word-llama':
-        return await wordLlamaEmbedder(cacheDir, progress.step);
-      default:
-        throw new Error('is not here yet');
-    }
+    return await wordLlamaEmbedder(cacheDir, progress.step);
   } finally {
     progress.end();
   }
 }
 
+async function openModelRows({ model, tokenizer }: OpenEmbedderOptions): Promise<Embedder> {
+  const file = await openGguf(model.path);
+  try {
+    return await modelRowsEmbedder({
+      file,
+      encode: (text) => tokenizer.encode(text, { special: false }),
+      modelSha256: model.sha256,
+    });
+  } finally {
+    await file.close();
+  }
+}
+
+function open(options: OpenEmbedderOptions): Promise<Embedder | null> {
+  const { settings, onFallback } = options;
+  switch (settings.kind) {
+    case 'off':
+      return Promise.resolve(null);
+    case 'auto':
+      return openWordLlama(options).catch((error: unknown) => {
+        onFallback((error as Error).message);
+        return openModelRows(options);
+      });
+    case 'word-llama':
+      return openWordLlama(options);
+    case 'model-rows':
+      return openModelRows(options);
+    case 'openai':
+      return openAiEmbedder({ ...settings, apiKey: settings.key });
+  }
+}
+
 /** Throws KvShareError `config_invalid` when an embedder that was asked for by name cannot be had. */
 export async function openEmbedder(options: OpenEmbedderOptions): Promise<Embedder | null> {
-  const { kind } = options.settings;
   try {
     return await open(options);
   } catch (error) {
+    const { kind } = options.settings;
     const why = (error as Error).message;
-    if (kind !== 'auto') {
-      throw new KvShareError('config_invalid', `The embedder "${kind}" cannot be used: ${why}`);
-    }
-    options.onMissing(why);
-    return null;
+    throw new KvShareError('config_invalid', `The embedder "${kind}" cannot be used: ${why}`);
   }
 }

@@ -26,7 +26,9 @@ export async function startSidecar(
   const embedder = await openEmbedder({
     settings: settings.embedder,
     cacheDir: settings.cacheDir,
-    onMissing: (why) => log.warn({ why }, 'no word vectors: only equal tokens are looked for'),
+    model,
+    tokenizer,
+    onFallback: (why) => log.warn({ why }, 'no word vectors: the model’s own rows compare prompts'),
   });
   const runner = new RunnerClient(runnerUrl);
   const sidecar = createSidecar({

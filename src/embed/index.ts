@@ -1,3 +1,5 @@
 // Text → vectors. Knows nothing of tokens, donors or plans.
 export type { Embedder } from './embedder.ts';
 export { wordLlamaEmbedder } from './word-llama.ts';
+export { modelRowsEmbedder } from './model-rows.ts';
+export { openAiEmbedder } from './openai-embedder.ts';

@@ -1,23 +1,116 @@
-// TEMPORARY stand-in until the strict reader arrives.
-import { readFile } from 'node:fs/promises';
+// Reads a safetensors file whose tensors are known beforehand. Nothing in the file is believed: names, shapes and
+// types must be the expected ones, and the data must be theirs from the first byte to the last.
+import { open, type FileHandle } from 'node:fs/promises';
 import { halfToNumber } from '../gguf/index.ts';
+
+/** A header of this size describes ten thousand tensors. */
+const MAX_HEADER_BYTES = 1 << 20;
+const MAX_DEPTH = 4;
+
+const widths = { F32: 4, F16: 2 } as const;
+type Dtype = keyof typeof widths;
+
+interface Entry {
+  readonly dtype: Dtype;
+  readonly start: number;
+  readonly end: number;
+}
+
+export type Shapes = Readonly<Record<string, readonly number[]>>;
+
+function fail(why: string): never {
+  throw new Error(`not the safetensors file that was expected: ${why}`);
+}
+
+async function readExactly(file: FileHandle, start: number, length: number): Promise<Buffer> {
+  const buffer = Buffer.alloc(length);
+  for (let done = 0; done < length;) {
+    const { bytesRead } = await file.read(buffer, done, length - done, start + done);
+    if (bytesRead === 0) fail('it ends too early');
+    done += bytesRead;
+  }
+  return buffer;
+}
+
+function depthOf(text: string): number {
+  let [depth, deepest] = [0, 0];
+  for (const c of text.replaceAll(/"(?:[^"\\]|\\.)*"/g, '')) {
+    if (c === '{' || c === '[') deepest = Math.max(deepest, ++depth);
+    else if (c === '}' || c === ']') depth--;
+  }
+  return deepest;
+}
+
+/** JSON keeps the last of two equal keys silently: each expected name must stand there once. */
+function parseHeader(bytes: Buffer, shapes: Shapes): Record<string, unknown> {
+  const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  if (!text.startsWith('{') || depthOf(text) > MAX_DEPTH) fail('its header is no flat object');
+  for (const name of Object.keys(shapes)) {
+    if (text.split(`${JSON.stringify(name)}:`).length !== 2) fail(`"${name}" is not there once`);
+  }
+  return JSON.parse(text) as Record<string, unknown>;
+}
+
+function readEntry(name: string, value: unknown, shape: readonly number[]): Entry {
+  const entry = value as { dtype?: unknown; shape?: unknown; data_offsets?: unknown };
+  const { dtype, data_offsets: offsets } = entry;
+  if (dtype !== 'F32' && dtype !== 'F16') fail(`"${name}" is of another type`);
+  if (JSON.stringify(entry.shape) !== JSON.stringify(shape)) fail(`"${name}" has another shape`);
+  if (!Array.isArray(offsets) || offsets.length !== 2) fail(`"${name}" has no place`);
+  const [start, end] = offsets as unknown[];
+  if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end)) fail(`"${name}" has no place`);
+  const size = shape.reduce((product, n) => product * n, 1) * widths[dtype];
+  if (Number(end) - Number(start) !== size) fail(`"${name}" has another size`);
+  return { dtype, start: Number(start), end: Number(end) };
+}
+
+/** Each byte belongs to one tensor, in whatever order they stand. */
+function checkLayout(entries: readonly Entry[], dataBytes: number): void {
+  let at = 0;
+  for (const { start, end } of [...entries].sort((a, b) => a.start - b.start)) {
+    if (start !== at) fail('its tensors overlap or leave a hole');
+    at = end;
+  }
+  if (at !== dataBytes) fail('it has more data than tensors');
+}
+
+function toFloats(name: string, bytes: Buffer, dtype: Dtype): Float32Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const values = new Float32Array(bytes.length / widths[dtype]);
+  for (let i = 0; i < values.length; i++) {
+    values[i] =
+      dtype === 'F32' ? view.getFloat32(4 * i, true) : halfToNumber(view.getUint16(2 * i, true));
+  }
+  if (!values.every(Number.isFinite)) fail(`"${name}" is not finite`);
+  return values;
+}
+
+/** All tensors of the file as float32, row-major. Throws Error with one line for any other file. */
 export async function readSafetensors(
   path: string,
-  expected: Record<string, readonly number[]>,
-): Promise<Map<string, Float32Array>> {
-  const raw = await readFile(path);
-  const n = Number(raw.readBigUInt64LE(0));
-  const header = JSON.parse(raw.subarray(8, 8 + n).toString()) as Record<
-    string,
-    { data_offsets: [number, number] }
-  >;
-  return new Map(
-    Object.keys(expected).map((name) => {
-      const [a, b] = header[name]!.data_offsets;
-      const out = new Float32Array((b - a) / 2);
-      for (let i = 0; i < out.length; i++)
-        out[i] = halfToNumber(raw.readUInt16LE(8 + n + a + 2 * i));
-      return [name, out] as const;
-    }),
-  );
+  shapes: Shapes,
+): Promise<ReadonlyMap<string, Float32Array>> {
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    if (size < 8) fail('it ends too early');
+    const headerBytes = (await readExactly(file, 0, 8)).readBigUInt64LE(0);
+    if (headerBytes > BigInt(Math.min(MAX_HEADER_BYTES, size - 8))) fail('its header is too long');
+    const dataStart = 8 + Number(headerBytes);
+    const header = parseHeader(await readExactly(file, 8, Number(headerBytes)), shapes);
+    const names = Object.keys(header).filter((name) => name !== '__metadata__');
+    const expected = Object.keys(shapes);
+    if (names.length !== expected.length) fail('it has other tensors');
+    const entries = expected.map((name) => readEntry(name, header[name], shapes[name]!));
+    checkLayout(entries, size - dataStart);
+    const tensors = new Map<string, Float32Array>();
+    for (const [i, name] of expected.entries()) {
+      const { dtype, start, end } = entries[i]!;
+      const bytes = await readExactly(file, dataStart + start, end - start);
+      tensors.set(name, toFloats(name, bytes, dtype));
+    }
+    return tensors;
+  } finally {
+    await file.close();
+  }
 }
