@@ -13,7 +13,7 @@ const SEED = 20_260_101;
 
 export interface ModelRowsOptions {
   readonly file: GgufFile;
-  readonly encode: (text: string) => ArrayLike<number>;
+  readonly encode: (text: string) => Int32Array;
   /** Names the model: vectors of another one mean something else. */
   readonly modelSha256: string;
 }
@@ -68,9 +68,8 @@ export async function modelRowsEmbedder(options: ModelRowsOptions): Promise<Embe
   const rows = project(await file.readTensor(TENSOR), width, Array.from(encode(usualText)));
   const embed = (text: string): Float32Array | null => {
     const sum = new Float32Array(DIMENSION);
-    const ids = encode(text);
-    for (let i = 0; i < ids.length; i++) {
-      const base = ids[i]! * DIMENSION;
+    for (const id of encode(text)) {
+      const base = id * DIMENSION;
       for (let d = 0; d < DIMENSION; d++) sum[d]! += rows[base + d]!;
     }
     return toUnit(sum);
