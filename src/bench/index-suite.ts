@@ -48,6 +48,7 @@ const VOCABULARY = 40_000;
 const NEWLINE_ID = VOCABULARY;
 const MIN_RUN = 32;
 const SETTLE_EVERY = 256;
+const PATIENCE_MS = 900_000;
 
 /** mulberry32 */
 function randomFrom(seed: number): () => number {
@@ -109,6 +110,7 @@ class Scope {
   readonly index = new DonorIndex();
   readonly similar: SimilarPrompts;
   readonly donors: Donor[] = [];
+  #graphAtStart = 0;
 
   constructor() {
     const tokenClasses = new Uint8Array(VOCABULARY + 1);
@@ -140,8 +142,14 @@ class Scope {
     this.similar.add(donor);
   }
 
-  /** Resident bytes of the graph process; 0 where that cannot be read. */
+  /** What the graph process has grown by since it started; 0 where that cannot be read. */
   graphMemory(): number {
+    const now = this.#graphResident();
+    if (this.#graphAtStart === 0) this.#graphAtStart = now;
+    return now - this.#graphAtStart;
+  }
+
+  #graphResident(): number {
     const { childPid } = this.#vectors;
     if (childPid === undefined) return 0;
     try {
@@ -164,11 +172,20 @@ async function fill(scope: Scope, count: number, numTokens: number, random: () =
     const tokens = randomPrompt(random, numTokens);
     const start = performance.now();
     scope.add(tokens);
-    if (scope.donors.length % SETTLE_EVERY === 0) await scope.similar.settled();
+    if (scope.donors.length % SETTLE_EVERY === 0) {
+      await scope.similar.settled();
+      scope.graphMemory();
+    }
     addMs.push(performance.now() - start);
   }
   await scope.similar.settled();
   return addMs;
+}
+
+/** The graph has all vectors, or there is none to wait for. */
+async function caughtUp({ similar }: Scope): Promise<void> {
+  const end = performance.now() + PATIENCE_MS;
+  while (similar.stats().lag > 0 && performance.now() < end) await sleep(50);
 }
 
 async function lookUp(scope: Scope, lookups: number, random: () => number) {
@@ -201,7 +218,7 @@ export async function runIndexSuite(options: IndexSuiteOptions): Promise<IndexRe
   for (const count of [...donors].sort((a, b) => a - b)) {
     onProgress(done++, donors.length, `${count} donors`);
     const addMs = await fill(scope, count, tokensPerDonor, random);
-    while (scope.similar.stats().lag > 0) await sleep(50);
+    await caughtUp(scope);
     await lookUp(scope, Math.ceil(lookups / 10), random);
     const { times, delays, found } = await lookUp(scope, lookups, random);
     const { passages } = scope.similar.stats();

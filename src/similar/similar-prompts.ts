@@ -52,7 +52,7 @@ const NEWEST = 16;
 const COMPARED = 24;
 const NOMINATED = 5;
 /** The weightiest passages are searched for; the others only by their text. */
-const SEARCHED = 12;
+const SEARCHED = 6;
 /** Passages that are less alike are no paraphrase (design: policy `semantic`). */
 const PARAPHRASE = 0.92;
 const SEARCH_BUDGET_MS = 20;

@@ -15,7 +15,7 @@ export interface VectorIndex {
   readonly size: number;
   /** Memory here and, estimated, in the graph process. */
   readonly bytes: number;
-  /** Vectors that the graph does not have yet: compared one by one until then. 0 without a graph. */
+  /** Vectors that the graph does not have yet: compared one by one until then. 0 where none is needed. */
   readonly lag: number;
   /**
    * vector: [dimension], any length but 0. A fresh label, 0 … 2^32 - 2, never given twice by this index.
@@ -59,7 +59,7 @@ const TAIL = 512;
 /** Of what the graph finds, a few may be gone by now. */
 const SPARE = 8;
 /** Part of the budget after which the graph is taken for slow and comparison begins. */
-const PATIENCE = 0.5;
+const PATIENCE = 0.8;
 
 export class ScopeIndex implements VectorIndex, GraphUser {
   readonly #options: ScopeIndexOptions;
@@ -84,7 +84,8 @@ export class ScopeIndex implements VectorIndex, GraphUser {
   }
 
   get lag(): number {
-    return this.#graph?.lag ?? 0;
+    if (this.#graph) return this.#graph.lag;
+    return this.size > this.#options.bruteForceLimit ? this.size : 0;
   }
 
   add(vector: Float32Array): number {

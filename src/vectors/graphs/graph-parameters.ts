@@ -7,7 +7,7 @@ export const LINKS = 12;
 /** Candidates while a point is linked (efConstruction). */
 export const BUILD_WIDTH = 100;
 /** Candidates of a search (efSearch): 0.7 ms. */
-export const SEARCH_WIDTH = 200;
+export const SEARCH_WIDTH = 100;
 
 /** Beside a vector and its links: label, lock, level, table of labels, upper levels, spare room. */
 const POINT_BYTES = 140;
