@@ -1,4 +1,6 @@
 // One index a scope, with real graphs in a real process.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { VectorIndexes, type VectorIndex } from '../../src/vectors/index.ts';
 import { cosine, isAlive, nearest, pause, until, VectorWorld } from '../support/vectors.ts';
@@ -179,7 +181,7 @@ describe('a scope that grows and shrinks', () => {
       await pause(150);
     }
     // 1,600 points were sent; a graph of all of them would take more.
-    await until(() => index.bytes < 1_000 * (4 * DIMENSION + 174) + 100_000);
+    await until(() => index.bytes < 1_000 * (4 * DIMENSION + 96 + 140) + 100_000);
     for (let i = 0; i < 30; i++) {
       const query = world.near(world.pick([...vectors.values()]), 0.2);
       expect((await labelsOf(index, query, 1))[0]).toBe(nearest(vectors, query, 1)[0]);
@@ -233,6 +235,25 @@ describe('the graph process', () => {
     await until(() => lost.length > 0 && all.childPid !== undefined && all.childPid !== pid);
     await until(graphHas(index, index.size));
     expect(isAlive(pid)).toBe(false);
+  });
+
+  it('ends when its parent is killed', async () => {
+    const door = new URL('../../src/vectors/index.ts', import.meta.url).href;
+    const script = `
+      import { VectorIndexes } from ${JSON.stringify(door)};
+      const all = new VectorIndexes({ dimension: 4, bruteForceLimit: 1 });
+      const index = all.open();
+      for (let i = 1; i < 50; i++) index.add(Float32Array.of(i, 1, 1, 1));
+      while (index.bytes < 9_000) await new Promise((resolve) => setTimeout(resolve, 10));
+      process.stdout.write(String(all.childPid));
+      setInterval(() => undefined, 1_000);`;
+    const args = ['--import', 'tsx', '--input-type=module', '-e', script];
+    const parent = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const [said] = (await once(parent.stdout, 'data')) as [Buffer];
+    const pid = Number(said.toString());
+    expect(isAlive(pid)).toBe(true);
+    parent.kill('SIGKILL');
+    await until(() => !isAlive(pid));
   });
 
   it('keeps a search within its budget when there is no graph', async () => {
