@@ -37,7 +37,7 @@ export type GenerateEvent =
   | {
       readonly type: 'end';
       readonly reason: EndReason;
-      /** Imported tokens that were computed again behind the receipt (`decodeRefresh`). */
+      /** Imported tokens that were computed again while decoding; only with `decodeRefresh`. */
       readonly refreshedTokens?: number;
     }
   | { readonly type: 'error'; readonly code: ErrorCode; readonly message: string };

@@ -29,7 +29,7 @@ export type PolicyName = (typeof policyNames)[number];
 
 /**
  * How the runner picks further tokens to recompute, with tensors that the planner does not have:
- * `query-attention` = attention that the fresh queries pay (KVShare's design, two passes),
+ * `query-attention` = attention that changed tokens and the question pay, in a pass before (KVShare's design),
  * `v-deviation` = L1 distance of V at layer 1 from the imported V (CacheBlend, arXiv 2405.16444 §4.3),
  * `dhd` = attention column sum x that distance (KVShare v2, arXiv 2503.16525 §4.3).
  */
@@ -38,7 +38,7 @@ export type TopUpSelector = (typeof topUpSelectors)[number];
 
 export interface TopUp {
   readonly selector: TopUpSelector;
-  /** Share of the imported tokens that is recomputed besides, 0..1. */
+  /** Share of the imported, neither exact nor recomputed tokens that is recomputed besides, 0..1. */
   readonly ratio: number;
   /** Tokens are picked in groups of this many neighbours; 1 = one by one. */
   readonly window: number;
@@ -77,9 +77,9 @@ export interface ReusePlan {
   readonly recompute: readonly PlanRecompute[];
   /** Null = the ranges as they stand. What needs tensors is refused by runners that do not announce it. */
   readonly topUp: TopUp | null;
-  /** The first so many layers are computed for every token. */
+  /** The first so many layers are computed for every token that is not part of an exact import. */
   readonly fullLayers: number;
-  /** Imported tokens that are computed again with each generated token, worst first. */
+  /** Imported tokens that are computed again with each generated token, worst first; needs a `topUp`. */
   readonly decodeRefresh: number;
 }
 
@@ -93,8 +93,11 @@ export interface Receipt {
   readonly exactTokens: number;
   /** All imported tokens beyond the exact prefix, before recompute ranges are taken off. */
   readonly importedTokens: number;
+  /** Tokens computed fresh through all layers from the plan's full ones on: its ranges and top-up picks. */
   readonly recomputedTokens: number;
-  /** Layer-tokens with fresh Q, K, V / (layers x prompt tokens). */
+  /** How many of them the top-up picked; only with `topUp`. */
+  readonly toppedUpTokens?: number;
+  /** Layer-tokens with fresh Q, K, V / (layers x prompt tokens); full layers and scoring passes count. */
   readonly chargedRecompute: number;
   readonly degraded: DegradedReason | null;
   /** Segments that the plan named and that are gone; whoever planned with them should forget them. */

@@ -22,6 +22,7 @@ export function extraTokens({ options, target, runner }: PlanInput, fresh: Recom
     topUp && topUp.selector !== 'query-attention' ? SCORING_LAYERS : 0,
   );
   const inFull = (others * Math.min(layers, runner.layout.numLayers)) / runner.layout.numLayers;
-  const secondPass = topUp?.selector === 'query-attention' ? planned : 0;
-  return inFull + secondPass + (topUp ? topUp.ratio * others : 0);
+  // Query attention asks in a pass of its own, with what is new and the question.
+  const askingPass = topUp?.selector === 'query-attention' ? fresh.countNew() : 0;
+  return inFull + askingPass + (topUp ? topUp.ratio * others : 0);
 }

@@ -5,6 +5,7 @@ import type { PlanRecompute, RecomputeReason } from '../protocol/index.ts';
 /** Weakest first. */
 const order: readonly RecomputeReason[] = ['delimiter', 'seam', 'closure', 'changed', 'suffix'];
 const DELIMITER = 1;
+const REPAIR = order.indexOf('closure') + 1;
 
 export class RecomputeMap {
   readonly #paint: Uint8Array;
@@ -28,6 +29,11 @@ export class RecomputeMap {
     let fresh = 0;
     for (let at = start; at < end; at++) if (this.#paint[at] !== 0) fresh++;
     return fresh;
+  }
+
+  /** Tokens that are new, or the question: no repairs of imported ones. */
+  countNew(): number {
+    return this.#paint.reduce((sum, strength) => sum + (strength > REPAIR ? 1 : 0), 0);
   }
 
   /**

@@ -54,18 +54,17 @@ export const rotatePairs = (model: OracleModel, x: Float64Array, steps: number):
   return y;
 };
 
-/** Hears what a query at position `at` attends to key positions 0..at, head by head. */
-export type AttentionListener = (layer: number, at: number, weights: readonly number[]) => void;
-
-const attend = (
+/** Mixed values of one query, and the attention weights by head and key. */
+export const attentionOf = (
   model: OracleModel,
   q: Float64Array,
   kv: OracleKv,
-  { layer, at }: { layer: number; at: number },
-  listen?: AttentionListener,
-) => {
+  layer: number,
+  at: number,
+): { mixed: Float64Array; weights: number[][] } => {
   const { numHeads, numKvHeads, headDim } = model;
-  const out = new Float64Array(numHeads * headDim);
+  const mixed = new Float64Array(numHeads * headDim);
+  const byHead: number[][] = [];
   for (let head = 0; head < numHeads; head++) {
     const source = Math.floor(head / (numHeads / numKvHeads)) * headDim;
     const scores: number[] = [];
@@ -77,23 +76,21 @@ const attend = (
       scores.push(dot / Math.sqrt(headDim));
     }
     const top = Math.max(...scores);
-    const weights = scores.map((score) => Math.exp(score - top));
-    const total = weights.reduce((a, b) => a + b, 0);
-    listen?.(
-      layer,
-      at,
-      weights.map((weight) => weight / total),
-    );
+    const exponentials = scores.map((score) => Math.exp(score - top));
+    const total = exponentials.reduce((a, b) => a + b, 0);
+    const weights = exponentials.map((value) => value / total);
     weights.forEach((weight, key) => {
       for (let i = 0; i < headDim; i++) {
-        out[head * headDim + i]! += (weight / total) * kv.v[layer]![key]![source + i]!;
+        mixed[head * headDim + i]! += weight * kv.v[layer]![key]![source + i]!;
       }
     });
+    byHead.push(weights);
   }
-  return out;
+  return { mixed, weights: byHead };
 };
 
-const layerStep = (
+/** Writes the row's K and V; gives its query. */
+export const layerStep = (
   model: OracleModel,
   layer: number,
   x: Float64Array,
@@ -105,7 +102,41 @@ const layerStep = (
   const q = rotatePairs(model, matVec(model, name('attn_q'), normed), at);
   kv.k[layer]![at] = rotatePairs(model, matVec(model, name('attn_k'), normed), at);
   kv.v[layer]![at] = matVec(model, name('attn_v'), normed);
-  return { q, name };
+  return { q };
+};
+
+/** Residual connections and the feed-forward part behind attention. */
+export const finishLayer = (
+  model: OracleModel,
+  layer: number,
+  x: Float64Array,
+  attended: Float64Array,
+): Float64Array => {
+  const name = (part: string): string => `blk.${layer}.${part}.weight`;
+  const mixed = matVec(model, name('attn_output'), attended);
+  const h = x.map((value, j) => value + mixed[j]!);
+  const normed = rmsNorm(model, name('ffn_norm'), h);
+  const gate = matVec(model, name('ffn_gate'), normed);
+  const up = matVec(model, name('ffn_up'), normed);
+  const active = gate.map((g, j) => (g / (1 + Math.exp(-g))) * up[j]!);
+  const down = matVec(model, name('ffn_down'), active);
+  return h.map((value, j) => value + down[j]!);
+};
+
+export const headLogits = (model: OracleModel, x: Float64Array): Float64Array => {
+  const last = rmsNorm(model, 'output_norm.weight', x);
+  const head = model.tensors.has('output.weight') ? 'output.weight' : 'token_embd.weight';
+  return matVec(model, head, last);
+};
+
+export const embedRow = (model: OracleModel, token: number): Float64Array => {
+  const { data, columns } = model.tensors.get('token_embd.weight')!;
+  return Float64Array.from(data.subarray(token * columns, (token + 1) * columns));
+};
+
+export const emptyKv = (model: OracleModel): OracleKv => {
+  const empty = (): Float64Array[][] => Array.from({ length: model.numLayers }, () => []);
+  return { k: empty(), v: empty() };
 };
 
 export interface OracleImport {
@@ -115,11 +146,24 @@ export interface OracleImport {
   length: number;
 }
 
-export interface OracleOptions {
-  /** Layers that are computed for every position from `exactTokens` on. */
-  fullLayers?: number;
-  exactTokens?: number;
-  listen?: AttentionListener;
+/** Donor rows at their target positions, K turned by the shift. */
+export function importInto(
+  model: OracleModel,
+  kv: OracleKv,
+  imports: readonly OracleImport[],
+  rotated = true,
+): OracleKv {
+  for (let layer = 0; layer < model.numLayers; layer++) {
+    for (const { donor, donorStart, targetStart, length } of imports) {
+      for (let i = 0; i < length; i++) {
+        const key = donor.k[layer]![donorStart + i]!;
+        const shift = rotated ? targetStart - donorStart : 0;
+        kv.k[layer]![targetStart + i] = rotatePairs(model, key, shift);
+        kv.v[layer]![targetStart + i] = donor.v[layer]![donorStart + i]!;
+      }
+    }
+  }
+  return kv;
 }
 
 /** Logits after the last token, and the KV of every position. `recompute` lists fresh positions. */
@@ -128,50 +172,15 @@ export function oracleForward(
   tokens: readonly number[],
   imports: readonly OracleImport[] = [],
   recompute: readonly number[] = tokens.map((_, i) => i),
-  { fullLayers = 0, exactTokens = 0, listen }: OracleOptions = {},
 ): { logits: Float64Array; kv: OracleKv } {
-  const empty = (): Float64Array[][] => Array.from({ length: model.numLayers }, () => []);
-  const kv: OracleKv = { k: empty(), v: empty() };
+  const kv = importInto(model, emptyKv(model), imports);
+  let rows = recompute.map((at) => embedRow(model, tokens[at]!));
   for (let layer = 0; layer < model.numLayers; layer++) {
-    for (const { donor, donorStart, targetStart, length } of imports) {
-      for (let i = 0; i < length; i++) {
-        const key = donor.k[layer]![donorStart + i]!;
-        kv.k[layer]![targetStart + i] = rotatePairs(model, key, targetStart - donorStart);
-        kv.v[layer]![targetStart + i] = donor.v[layer]![donorStart + i]!;
-      }
-    }
-  }
-  const { data, columns } = model.tensors.get('token_embd.weight')!;
-  let positions =
-    fullLayers > 0 ? tokens.map((_, i) => i).filter((at) => at >= exactTokens) : recompute;
-  let rows = positions.map((at) =>
-    Float64Array.from(data.subarray(tokens[at]! * columns, (tokens[at]! + 1) * columns)),
-  );
-  for (let layer = 0; layer < model.numLayers; layer++) {
-    if (layer === fullLayers && layer > 0) {
-      const here = positions;
-      rows = rows.filter((_, i) => recompute.includes(here[i]!));
-      positions = recompute;
-    }
-    const fresh = positions;
-    const steps = rows.map((x, i) => layerStep(model, layer, x, kv, fresh[i]!));
+    const steps = rows.map((x, i) => layerStep(model, layer, x, kv, recompute[i]!));
     rows = rows.map((x, i) => {
-      const { q, name } = steps[i]!;
-      const mixed = matVec(
-        model,
-        name('attn_output'),
-        attend(model, q, kv, { layer, at: fresh[i]! }, listen),
-      );
-      const h = x.map((value, j) => value + mixed[j]!);
-      const normed = rmsNorm(model, name('ffn_norm'), h);
-      const gate = matVec(model, name('ffn_gate'), normed);
-      const up = matVec(model, name('ffn_up'), normed);
-      const active = gate.map((g, j) => (g / (1 + Math.exp(-g))) * up[j]!);
-      const down = matVec(model, name('ffn_down'), active);
-      return h.map((value, j) => value + down[j]!);
+      const { mixed } = attentionOf(model, steps[i]!.q, kv, layer, recompute[i]!);
+      return finishLayer(model, layer, x, mixed);
     });
   }
-  const last = rmsNorm(model, 'output_norm.weight', rows.at(-1)!);
-  const head = model.tensors.has('output.weight') ? 'output.weight' : 'token_embd.weight';
-  return { logits: matVec(model, head, last), kv };
+  return { logits: headLogits(model, rows.at(-1)!), kv };
 }

@@ -40,11 +40,16 @@ function checkSampling({ sampling }: GenerateRequest): void {
   if (!good) throw new KvShareError('invalid_request', 'The sampling options are out of range.');
 }
 
-/** Tokens that only stand for the donor's: where the plan says so and no token starts from another's embedding. */
-const mayDiffer = (plan: ReusePlan | null, entry: PlanImport): boolean =>
-  plan?.policy === 'semantic' && plan.fullLayers >= 1 && !entry.exact;
+/** Policy `semantic`: tokens that only stand for the same thing, computed afresh in the first layers. */
+const allowsUnequal = ({ policy, fullLayers }: ReusePlan, entry: PlanImport): boolean =>
+  policy === 'semantic' && fullLayers >= 1 && !entry.exact;
 
-function checkImport(entry: PlanImport, request: GenerateRequest, source: StoredKv): void {
+function checkImport(
+  entry: PlanImport,
+  plan: ReusePlan,
+  request: GenerateRequest,
+  source: StoredKv,
+): void {
   const { context } = source;
   const end = entry.donorStart + entry.length;
   if (end > context.tokens.length) {
@@ -55,7 +60,7 @@ function checkImport(entry: PlanImport, request: GenerateRequest, source: Stored
   if (end > context.exactTokens && (entry.exact || !continues)) {
     throw new KvShareError('plan_invalid', 'An import takes approximate KV as if it were exact.');
   }
-  if (mayDiffer(request.plan, entry)) return;
+  if (allowsUnequal(plan, entry)) return;
   for (let i = 0; i < entry.length; i++) {
     if (context.tokens[entry.donorStart + i] !== request.tokens[entry.targetStart + i]) {
       throw new KvShareError('plan_invalid', 'An imported token differs from the donor’s.');
@@ -71,13 +76,12 @@ export const capabilities: RunnerCapabilities = {
   unequalTokens: true,
 };
 
-function checkCapabilities({ topUp, fullLayers, decodeRefresh }: ReusePlan): void {
-  const able =
-    (topUp === null || capabilities.topUp.includes(topUp.selector)) &&
-    (fullLayers === 0 || capabilities.fullLayers) &&
-    (decodeRefresh === 0 || capabilities.decodeRefresh);
-  if (!able) {
-    throw new KvShareError('plan_unsupported', 'The plan asks for what this runner cannot do.');
+function checkExtras({ topUp, decodeRefresh }: ReusePlan): void {
+  if (decodeRefresh > 0 && !topUp) {
+    throw new KvShareError(
+      'plan_unsupported',
+      'Refreshing while decoding needs the scores of a top-up.',
+    );
   }
 }
 
@@ -92,10 +96,10 @@ export function checkRequest(
   checkSampling(request);
   if (!request.plan) return;
   const plan = checkPlan(request.plan, { numTokens: request.tokens.length, fingerprint });
-  checkCapabilities(plan);
+  checkExtras(plan);
   for (const entry of plan.imports) {
     const source = store.get(entry.segment);
-    if (source?.context.scope === request.scope) checkImport(entry, request, source);
+    if (source?.context.scope === request.scope) checkImport(entry, plan, request, source);
     else if (source || !store.wasIssued(entry.segment)) {
       throw new KvShareError(
         'plan_unknown_segment',

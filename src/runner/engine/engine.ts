@@ -18,7 +18,8 @@ import { capabilities, checkRequest } from './check-request.ts';
 import { EventQueue } from './event-queue.ts';
 import { Sequence } from './sequence.ts';
 import { SpeedMeter } from './speed-meter.ts';
-import { decodeStep, keepAnswer, keepPrompt, prefillChunk, startSequence } from './steps.ts';
+import { startSequence } from './start-sequence.ts';
+import { decodeStep, keepAnswer, keepPrompt, prefillChunk } from './steps.ts';
 
 export interface EngineOptions {
   readonly model: Transformer;
@@ -148,11 +149,10 @@ export class Engine implements Runner {
     const step = { ...this.#options, store: this.#store };
     if (sequence.phase === 'waiting') startSequence(sequence, step);
     if (sequence.phase === 'prefill') {
-      prefillChunk(sequence, step);
-      if (sequence.generated.length === 0) return;
+      if (!prefillChunk(sequence, step)) return;
       const { numLayers } = this.#options.model.config;
-      const recomputed = sequence.layerTokens / numLayers;
-      this.#speeds.observe({ ...sequence.counts, recomputed }, sequence.timings);
+      const computed = sequence.layerTokens / numLayers;
+      this.#speeds.observe({ ...sequence.counts, computed }, sequence.timings);
       sequence.sendReceipt(this.#options.generation, numLayers);
       this.#emitToken(sequence);
     } else if (sequence.phase === 'keep') {

@@ -2,13 +2,13 @@
 // was computed at to its target position in one rotation (design: runner rule 1). Rows that the plan
 // recomputes are not imported at all. CacheBlend (arXiv 2405.16444) §4.3 for the rotation.
 import type { Tensor3D } from '@tensorflow/tfjs-core';
-import { positions, type TokenRange } from '../../kv/index.ts';
 import type { PlanImport } from '../../protocol/index.ts';
 import type { Tf } from '../backend/index.ts';
 import { rotate, type RotaryTable } from '../model/rotary.ts';
 import type { LayerKv } from '../model/transformer.ts';
 import type { KvPage, PageView } from '../store/kv-page.ts';
 import { viewLength } from '../store/kv-page.ts';
+import { rowTaker } from './live-kv.ts';
 
 /** Rows of one page and where they go. */
 interface PageRows {
@@ -29,11 +29,8 @@ export interface ImportedKv {
   readonly positions: Int32Array;
 }
 
-function collectRows(
-  sources: readonly ImportSource[],
-  recompute: readonly TokenRange[],
-): PageRows[] {
-  const fresh = new Set(positions(recompute));
+function collectRows(sources: readonly ImportSource[], skip: Int32Array): PageRows[] {
+  const fresh = new Set(skip);
   const byPage = new Map<KvPage, PageRows>();
   for (const { entry, views } of sources) {
     let viewStart = 0;
@@ -58,35 +55,28 @@ function collectRows(
   return [...byPage.values()];
 }
 
-/** How to take a group's rows from a [heads, tokens, dim] tensor: a slice when they are consecutive. */
-function rowTaker(tf: Tf, group: PageRows): (t: Tensor3D) => Tensor3D {
-  const first = group.rows[0]!;
-  const count = group.rows.length;
-  if (group.rows.every((row, i) => row === first + i)) {
-    return (t) => tf.slice(t, [0, first, 0], [t.shape[0], count, t.shape[2]]);
-  }
-  const index = tf.tensor1d(group.rows, 'int32');
-  return (t) => tf.gather(t, index, 1);
+export interface ImportOptions {
+  /** Target positions that are not imported although a source covers them. */
+  readonly skip: Int32Array;
+  /** False = keys stay as they were turned at the donor's position (policy `naive`). */
+  readonly turnKeys: boolean;
 }
 
-/**
- * Null when nothing is left to import. The caller owns the tensors. `turns` false leaves keys as they were at their
- * old position (policy `naive`, to show what that does).
- */
+/** Null when nothing is left to import. The caller owns the tensors. */
 export function importKv(
   tf: Tf,
   rotary: RotaryTable,
   sources: readonly ImportSource[],
-  recompute: readonly TokenRange[],
-  turns = true,
+  { skip, turnKeys }: ImportOptions,
 ): ImportedKv | null {
-  const groups = collectRows(sources, recompute);
+  const groups = collectRows(sources, skip);
   if (groups.length === 0) return null;
   const deltas = groups.flatMap((group) => group.deltas);
   const numLayers = groups[0]!.page.kv.length;
   const kv = tf.tidy(() => {
-    const moved = turns && deltas.some((delta) => delta !== 0) ? rotary.rows(deltas) : null;
-    const takers = groups.map((group) => rowTaker(tf, group));
+    const turns = turnKeys && deltas.some((delta) => delta !== 0);
+    const moved = turns ? rotary.rows(deltas) : null;
+    const takers = groups.map((group) => rowTaker(tf, group.rows));
     const join = (at: number, which: 'k' | 'v'): Tensor3D => {
       const parts = groups.map((group, i) => takers[i]!(group.page.kv[at]![which]));
       return parts.length === 1 ? parts[0]! : tf.concat(parts, 1);

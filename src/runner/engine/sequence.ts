@@ -11,10 +11,12 @@ import type { PageView } from '../store/kv-page.ts';
 import { EventQueue } from './event-queue.ts';
 import { LiveKv } from './live-kv.ts';
 import { seededRandom } from './sampler.ts';
-import type { StagedPrefill } from './staged-prefill.ts';
 
 /** waiting → prefill → keep → decode → done */
 export type Phase = 'waiting' | 'prefill' | 'keep' | 'decode' | 'done';
+
+/** A prefill that pauses after each chunk; ends with the logits behind the last token. */
+export type Prefill = Generator<undefined, Float32Array, undefined>;
 
 export class Sequence {
   readonly request: GenerateRequest;
@@ -26,21 +28,23 @@ export class Sequence {
   readonly generated: number[] = [];
   phase: Phase = 'waiting';
 
-  /** Target positions still to be computed; replaced when imports turn out to be gone. */
-  pending: Int32Array;
+  /** Target positions to compute, ascending: the plan's, and those whose import turns out to be gone. */
+  fresh: Int32Array;
+  /** Imported positions that are neither exact nor recomputed, ascending. */
+  kept: Int32Array = new Int32Array(0);
+  /** Of `fresh`, the rows whose attention scores the kept ones (query attention): what is new, and the question. */
+  asking: Int32Array = new Int32Array(0);
+  /** The computation between two steps. */
+  prefill: Prefill | null = null;
   /** Positions whose KV can be shared with the donor's pages: a prefix at its own place. */
   sharedViews: readonly PageView[] = [];
-  /** Positions before this one depend on exact KV only. */
-  exactTokens: number;
-  /** While the prompt is computed in stages; null = as ranges. */
-  staged: StagedPrefill | null = null;
-  /** Imported tokens that are computed again while the answer is written, next one first. */
-  refresh = new Int32Array(0);
-  refreshed = 0;
-  /** Layer-tokens with fresh Q, K, V. */
-  layerTokens = 0;
   stored: StoredContext | null = null;
-  counts = { exact: 0, imported: 0, recomputed: 0 };
+  counts = { exact: 0, imported: 0, toppedUp: 0 };
+  /** Layers x tokens computed so far. */
+  layerTokens = 0;
+  /** Imported positions to be computed again while decoding, worst first. */
+  stale: number[] = [];
+  refreshed = 0;
   degraded: DegradedReason | null = null;
   readonly missingSegments: string[] = [];
   timings = { queueMs: 0, importMs: 0, prefillMs: 0, overheadMs: 0 };
@@ -50,18 +54,11 @@ export class Sequence {
     this.signal = signal;
     this.random = seededRandom(request.sampling.seed);
     this.submittedAt = performance.now();
-    this.exactTokens = request.tokens.length;
-    this.pending = new Int32Array(0);
-    this.setRecompute(this.plannedRecompute());
+    this.fresh = Int32Array.from(positions(this.plannedRecompute()));
   }
 
   plannedRecompute(): readonly TokenRange[] {
     return this.request.plan?.recompute ?? [{ start: 0, end: this.request.tokens.length }];
-  }
-
-  setRecompute(ranges: readonly TokenRange[]): void {
-    this.pending = Int32Array.from(positions(ranges));
-    this.counts.recomputed = this.pending.length;
   }
 
   /** Kept stretches of an import: what recompute ranges do not override. */
@@ -69,6 +66,30 @@ export class Sequence {
     const whole = { start: entry.targetStart, end: entry.targetStart + entry.length };
     const over = this.plannedRecompute().filter((r) => r.end > whole.start && r.start < whole.end);
     return complement(whole, over);
+  }
+
+  /** Positions before this one depend on exact KV only: it is the first that keeps imported KV. */
+  get exactTokens(): number {
+    return this.kept[0] ?? this.request.tokens.length;
+  }
+
+  /** Top-up: these kept positions are computed, too. */
+  addFresh(picked: Int32Array): void {
+    const chosen = new Set(picked);
+    this.kept = this.kept.filter((position) => !chosen.has(position));
+    this.fresh = Int32Array.from([...this.fresh, ...picked]).sort();
+  }
+
+  /** An import or a choice failed: everything is computed, as if there had been no plan. */
+  goCold(): void {
+    this.prefill = null;
+    this.live.clear();
+    this.sharedViews = [];
+    this.counts = { exact: 0, imported: 0, toppedUp: 0 };
+    this.stale = [];
+    this.kept = new Int32Array(0);
+    this.fresh = Int32Array.from(this.request.tokens.keys());
+    this.degraded = 'import-failed';
   }
 
   sendReceipt(generation: string, numLayers: number): void {
@@ -80,7 +101,8 @@ export class Sequence {
         generation,
         exactTokens: this.counts.exact,
         importedTokens: this.counts.imported,
-        recomputedTokens: this.counts.recomputed,
+        recomputedTokens: this.fresh.length,
+        ...(plan?.topUp && { toppedUpTokens: this.counts.toppedUp }),
         chargedRecompute: this.layerTokens / (numLayers * tokens.length),
         degraded: this.degraded,
         missingSegments: this.missingSegments,
@@ -90,7 +112,12 @@ export class Sequence {
   }
 
   end(reason: EndReason): void {
-    this.events.push({ type: 'end', reason, refreshedTokens: this.refreshed });
+    const refreshes = (this.request.plan?.decodeRefresh ?? 0) > 0;
+    this.events.push({
+      type: 'end',
+      reason,
+      ...(refreshes && { refreshedTokens: this.refreshed }),
+    });
     this.#close();
   }
 
@@ -105,9 +132,10 @@ export class Sequence {
 
   #close(): void {
     this.phase = 'done';
+    // Runs the `finally` of a computation that stands between two steps.
+    this.prefill?.return(new Float32Array(0));
+    this.prefill = null;
     this.live.dispose();
-    this.staged?.dispose();
-    this.staged = null;
     this.events.close();
   }
 }

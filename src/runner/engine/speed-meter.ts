@@ -53,7 +53,7 @@ export class SpeedMeter {
   }
 
   observe(
-    counts: { exact: number; imported: number; recomputed: number },
+    counts: { exact: number; imported: number; computed: number },
     timings: ReceiptTimings,
   ): void {
     const { prefillFixedMs, importFixedMs } = this.#table;
@@ -63,7 +63,7 @@ export class SpeedMeter {
       ...this.#table,
       prefillMsPerToken: blend(
         this.#table.prefillMsPerToken,
-        (timings.prefillMs - prefillFixedMs) / counts.recomputed,
+        (timings.prefillMs - prefillFixedMs) / counts.computed,
       ),
       ...(imported >= 64 && {
         importMsPerToken: blend(

@@ -1,117 +1,35 @@
-// What one engine step can do to one sequence: import, prefill a chunk, keep, decode a token. Each runs
-// to its end without yielding, so a step is also the grain of cancellation.
-import { mergeRanges, type TokenRange } from '../../kv/index.ts';
-import type { Transformer } from '../model/transformer.ts';
-import { headViews, viewLength, type PageView } from '../store/kv-page.ts';
-import type { KvStore } from '../store/kv-store.ts';
-import { importKv, type ImportSource } from './import-kv.ts';
-import { joinPositions } from './kv-rows.ts';
+// What one engine step can do to one sequence: prefill a chunk, keep, decode a token (start-sequence.ts:
+// import). Each runs to its end without yielding, so a step is also the grain of cancellation.
+import { viewLength } from '../store/kv-page.ts';
+import type { StepContext } from './forward-rows.ts';
+import { prefill } from './prefill.ts';
 import { sampleToken } from './sampler.ts';
-import type { Sequence } from './sequence.ts';
-import { drawFirst, goCold, isStaged, stage, stagedChunk } from './staged-steps.ts';
+import type { Prefill, Sequence } from './sequence.ts';
 
-export interface StepContext {
-  readonly model: Transformer;
-  readonly store: KvStore;
-  readonly chunkTokens: number;
-}
-
-/** The plan's sources that are still stored; the rest turns into recomputation. */
-function resolveSources(sequence: Sequence, store: KvStore): ImportSource[] {
-  const { plan } = sequence.request;
-  const sources: ImportSource[] = [];
-  const missing: TokenRange[] = [];
-  for (const entry of plan?.imports ?? []) {
-    const found = store.get(entry.segment);
-    if (found) {
-      sources.push({ entry, views: found.views });
-      if (entry.exact) sequence.counts.exact += entry.length;
-      else sequence.counts.imported += entry.length;
-      continue;
-    }
-    sequence.missingSegments.push(entry.segment);
-    missing.push({ start: entry.targetStart, end: entry.targetStart + entry.length });
-    sequence.degraded = store.isOtherGeneration(entry.segment)
-      ? 'stale-generation'
-      : 'segment-evicted';
-  }
-  if (missing.length > 0) {
-    sequence.setRecompute(mergeRanges([...sequence.plannedRecompute(), ...missing]));
-  }
-  return sources;
-}
-
-/** Pages that the new context can share: what one donor gives from 0 on, in place, not recomputed. */
-function sharedPrefix(sequence: Sequence, sources: readonly ImportSource[]): PageView[] {
-  const first = sources[0];
-  let at = 0;
-  for (const { entry } of sources) {
-    const inPlace = entry.targetStart === at && entry.donorStart === at;
-    const kept = sequence.keptRanges(entry)[0];
-    if (entry.segment !== first?.entry.segment || !inPlace || kept?.start !== at) break;
-    at = kept.end;
-    if (kept.end < entry.targetStart + entry.length) break;
-  }
-  return first ? headViews(first.views, at) : [];
-}
-
-/** First position that holds approximate KV. */
-function firstApproximate(sequence: Sequence, sources: readonly ImportSource[]): number {
-  for (const { entry } of sources) {
-    const kept = entry.exact ? undefined : sequence.keptRanges(entry)[0];
-    if (kept) return kept.start;
-  }
-  return sequence.request.tokens.length;
-}
-
-/** waiting → prefill: imports what the plan names. An import that fails costs time, not the answer. */
-export function startSequence(sequence: Sequence, { model, store }: StepContext): void {
+/** Computes the next chunk; behind the last one samples the first token and returns true. */
+export function prefillChunk(sequence: Sequence, step: StepContext): boolean {
   const start = performance.now();
-  sequence.timings.queueMs = start - sequence.submittedAt;
-  sequence.phase = 'prefill';
-  const sources = resolveSources(sequence, store);
-  const recompute = mergeRanges(rangesOf(sequence.pending));
-  try {
-    const { plan } = sequence.request;
-    const turns = plan?.policy !== 'naive';
-    const imported = importKv(model.tf, model.rotary, sources, recompute, turns);
-    if (imported && plan && isStaged(plan)) sequence.staged = stage(sequence, model, imported);
-    else if (imported) sequence.live.replace(imported.kv, imported.positions);
-    sequence.sharedViews = sharedPrefix(sequence, sources);
-    sequence.exactTokens = firstApproximate(sequence, sources);
-  } catch {
-    goCold(sequence);
-  }
-  sequence.timings.importMs = performance.now() - start;
-  sequence.timings.overheadMs += sequence.timings.importMs;
-}
-
-function rangesOf(sorted: Int32Array): TokenRange[] {
-  return Array.from(sorted, (at) => ({ start: at, end: at + 1 }));
-}
-
-/** Computes up to `chunkTokens` pending positions; samples the first token behind the last one. */
-export function prefillChunk(sequence: Sequence, { model, chunkTokens }: StepContext): void {
-  if (sequence.staged) {
-    stagedChunk(sequence, sequence.staged, chunkTokens);
-    return;
-  }
-  const start = performance.now();
-  const rows = sequence.pending.slice(0, chunkTokens);
-  sequence.pending = sequence.pending.slice(chunkTokens);
-  const done = sequence.pending.length === 0;
-  const output = model.forward({
-    ids: Int32Array.from(rows, (at) => sequence.request.tokens[at]!),
-    positions: rows,
-    past: sequence.live.kv,
-    pastPositions: sequence.live.positions,
-    logitRows: done ? 1 : 0,
-  });
-  sequence.live.replace(output.kv, rows);
-  sequence.layerTokens += rows.length * model.config.numLayers;
-  sequence.timings.overheadMs += output.overheadMs;
+  sequence.prefill ??= prefill(sequence, step);
+  const { done, value: logits } = advance(sequence, sequence.prefill);
   sequence.timings.prefillMs += performance.now() - start;
-  if (output.logits) drawFirst(sequence, output.logits);
+  if (!done) return false;
+  sequence.prefill = null;
+  sequence.generated.push(sampleToken(logits, sequence.request.sampling, sequence.random));
+  sequence.phase = 'keep';
+  return true;
+}
+
+/** A top-up or full layers that fail cost time, not the answer; a plain prefill has nothing to fall back to. */
+function advance(sequence: Sequence, running: Prefill): IteratorResult<undefined, Float32Array> {
+  try {
+    return running.next();
+  } catch (error) {
+    const { plan } = sequence.request;
+    const extras = plan !== null && (plan.topUp !== null || plan.fullLayers > 0);
+    if (!extras || sequence.degraded === 'import-failed') throw error;
+    sequence.goCold();
+    return { done: false, value: undefined };
+  }
 }
 
 /** Keeps the prompt's KV for later requests; runs behind the first token, never before it. */
@@ -137,32 +55,42 @@ export function keepPrompt(sequence: Sequence, { model, store }: StepContext): v
   if (sequence.stored) sequence.events.push({ type: 'stored', context: sequence.stored });
 }
 
+/** The imported tokens whose turn it is to be computed again, ascending; their old rows are dropped. */
+function takeStale(sequence: Sequence, { model }: StepContext): Int32Array {
+  const count = sequence.request.plan?.decodeRefresh ?? 0;
+  const taken = Int32Array.from(sequence.stale.splice(0, count)).sort();
+  if (taken.length > 0) {
+    const dropped = new Set(taken);
+    sequence.live.retain(
+      model.tf,
+      sequence.live.positions.filter((position) => !dropped.has(position)),
+    );
+    sequence.refreshed += taken.length;
+  }
+  return taken;
+}
+
 /**
- * Feeds the last generated token and samples the next one. With it go the next imported tokens that are to be
- * computed again (KVShare v2, arXiv 2503.16525 §4.3): what they became then counts from here on.
+ * Feeds the last generated token and samples the next one. With `decodeRefresh`, imported tokens are
+ * computed again in the same pass, worst first (KVShare v2, arXiv 2503.16525 §4.3).
  */
-export function decodeStep(sequence: Sequence, { model }: StepContext): void {
-  const { tokens, plan } = sequence.request;
-  const position = tokens.length + sequence.generated.length - 1;
-  const count = plan?.decodeRefresh ?? 0;
-  const again = sequence.refresh.slice(0, count).sort();
-  sequence.refresh = sequence.refresh.slice(count);
-  sequence.live.drop(model.tf, again);
-  sequence.refreshed += again.length;
-  const rows = joinPositions(again, Int32Array.of(position));
-  const output = model.forward({
-    ids: Int32Array.from(rows, (at) =>
-      at === position ? sequence.generated.at(-1)! : tokens[at]!,
-    ),
+export function decodeStep(sequence: Sequence, step: StepContext): void {
+  const { request, generated, live } = sequence;
+  const rows = Int32Array.from([
+    ...takeStale(sequence, step),
+    request.tokens.length + generated.length - 1,
+  ]);
+  const output = step.model.forward({
+    ids: Int32Array.from(rows, (at) => request.tokens[at] ?? generated.at(-1)!),
     positions: rows,
-    past: sequence.live.kv,
-    pastPositions: sequence.live.positions,
+    past: live.kv,
+    pastPositions: live.positions,
     logitRows: 1,
   });
-  sequence.live.replace(output.kv, rows);
+  live.replace(output.kv, rows);
   const logits = output.logits!.dataSync<'float32'>();
   output.logits!.dispose();
-  sequence.generated.push(sampleToken(logits, sequence.request.sampling, sequence.random));
+  generated.push(sampleToken(logits, request.sampling, sequence.random));
 }
 
 /** Adds the answer's KV behind the stored prompt, for the next turn of the conversation. */

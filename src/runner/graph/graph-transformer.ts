@@ -4,7 +4,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { NamedTensorMap, Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
+import type { NamedTensorMap, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import type { Tf } from '../backend/index.ts';
 import type { ModelConfig } from '../model/model-config.ts';
 import {
@@ -16,7 +16,7 @@ import {
   type LayerKv,
 } from '../model/transformer.ts';
 import type { LayerWeights, ModelWeights } from '../model/weights.ts';
-import { encodeLlamaGraph, ports, type GraphKind } from './llama-graph.ts';
+import { encodeLlamaGraph, ports, type GraphSpec } from './llama-graph.ts';
 import { SIGNATURE, TAG } from './saved-model.ts';
 
 interface SavedModel {
@@ -30,100 +30,139 @@ interface TfNode {
   };
 }
 
-async function loadGraph(tf: Tf, config: ModelConfig, kind: GraphKind): Promise<SavedModel> {
+async function loadGraph(tf: Tf, config: ModelConfig, spec: GraphSpec): Promise<SavedModel> {
   const { node } = tf as TfNode;
   if (!node) throw new Error('this backend runs no graphs');
   const folder = await mkdtemp(join(tmpdir(), 'kvshare-graph-'));
   try {
     // The loader expects the folder even when it holds no variable.
     await mkdir(join(folder, 'variables'));
-    await writeFile(join(folder, 'saved_model.pb'), encodeLlamaGraph(config, kind));
+    await writeFile(join(folder, 'saved_model.pb'), encodeLlamaGraph(config, spec));
     return await node.loadSavedModel(folder, [TAG], SIGNATURE);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-/** What a graph of this kind reads; without logits nothing behind the last layer's K and V runs. */
-function weightInputs(weights: ModelWeights, kind: GraphKind): NamedTensorMap {
-  const inputs: NamedTensorMap = { [ports.embedding]: weights.embedding };
-  weights.layers.forEach((layer, at) => {
-    const cut = kind === 'none' && at === weights.layers.length - 1;
+/** What such a graph reads; without logits nothing behind the last layer's K and V runs. */
+function weightInputs(weights: ModelWeights, { first, end, kind }: GraphSpec): NamedTensorMap {
+  const inputs: NamedTensorMap = first === 0 ? { [ports.embedding]: weights.embedding } : {};
+  const lastLayer = weights.layers.length - 1;
+  for (let at = first; at < end; at++) {
+    const cut = kind === 'none' && at === lastLayer;
     const names: (keyof LayerWeights)[] = cut ? ['qkv'] : ['qkv', 'output', 'gateUp', 'down'];
-    for (const name of names) inputs[ports.weight(at, name)] = layer[name];
-  });
-  if (kind === 'none') return inputs;
+    for (const name of names) inputs[ports.weight(at, name)] = weights.layers[at]![name];
+  }
+  if (kind === 'none' || end <= lastLayer) return inputs;
   return { ...inputs, [ports.outputNorm]: weights.outputNorm, [ports.head]: weights.head };
 }
 
+const keyOf = ({ first, end, kind, attentionOf }: GraphSpec): string =>
+  [first, end, kind, attentionOf?.start, attentionOf?.end].join(' ');
+
+interface LoadedGraph {
+  readonly model: SavedModel;
+  readonly weights: NamedTensorMap;
+}
+
 export class GraphTransformer extends Transformer {
-  readonly #graphs: Record<GraphKind, SavedModel>;
-  readonly #weights: Record<GraphKind, NamedTensorMap>;
+  readonly #weights: ModelWeights;
+  readonly #graphs = new Map<string, LoadedGraph>();
+  readonly #loading = new Map<string, Promise<void>>();
   readonly #noPast: Tensor3D; // [kvHeads, 0, headDim]
 
-  private constructor(
-    tf: Tf,
-    config: ModelConfig,
-    weights: ModelWeights,
-    graphs: Record<GraphKind, SavedModel>,
-  ) {
+  private constructor(tf: Tf, config: ModelConfig, weights: ModelWeights) {
     super(tf, config, weights);
-    this.#graphs = graphs;
-    this.#weights = {
-      'last-logits': weightInputs(weights, 'last-logits'),
-      none: weightInputs(weights, 'none'),
-    };
+    this.#weights = weights;
     this.#noPast = tf.zeros([config.numKvHeads, 0, config.headDim]);
   }
 
   /** Throws when the backend cannot run graphs. */
   static async load(tf: Tf, config: ModelConfig, weights: ModelWeights): Promise<GraphTransformer> {
-    const graphs = {
-      'last-logits': await loadGraph(tf, config, 'last-logits'),
-      none: await loadGraph(tf, config, 'none'),
-    };
-    return new GraphTransformer(tf, config, weights, graphs);
+    const model = new GraphTransformer(tf, config, weights);
+    const whole = { first: 0, end: config.numLayers, attentionOf: null };
+    await model.prepare({ ...whole, kind: 'last-logits' });
+    await model.prepare({ ...whole, kind: 'none' });
+    return model;
+  }
+
+  /** Loads the graph of a part once; until then that part runs op by op. */
+  prepare(spec: GraphSpec): Promise<void> {
+    const key = keyOf(spec);
+    const started = this.#loading.get(key);
+    if (started) return started;
+    const loading = loadGraph(this.tf, this.config, spec).then((model) => {
+      this.#graphs.set(key, { model, weights: weightInputs(this.#weights, spec) });
+    });
+    this.#loading.set(key, loading);
+    return loading;
   }
 
   override forward(input: ForwardInput): ForwardOutput {
-    if (input.logitRows > 1 || input.part) return super.forward(input);
-    const kind: GraphKind = input.logitRows === 1 ? 'last-logits' : 'none';
+    const graph = input.logitRows > 1 ? undefined : this.#graphOf(input);
+    if (!graph) return super.forward(input);
     const start = performance.now();
     const rows = this.#rowInputs(input);
     const overheadMs = performance.now() - start;
     let output: NamedTensorMap;
     try {
-      const past = this.#pastInputs(input.past);
-      output = this.#graphs[kind].predict({ ...rows, ...this.#weights[kind], ...past });
+      const hidden = input.part?.hidden ? { [ports.hiddenIn]: input.part.hidden } : {};
+      const past = this.#pastInputs(input);
+      output = graph.model.predict({ ...rows, ...hidden, ...graph.weights, ...past });
     } finally {
       this.tf.dispose(rows);
     }
-    const kv = Array.from({ length: this.config.numLayers }, (_, at): LayerKv => {
-      return { k: output[ports.k(at)] as Tensor3D, v: output[ports.v(at)] as Tensor3D };
+    const { first, end } = input.part ?? { first: 0, end: this.config.numLayers };
+    const kv = Array.from({ length: end - first }, (_, i): LayerKv => {
+      const [k, v] = [output[ports.k(first + i)], output[ports.v(first + i)]];
+      return { k: k as Tensor3D, v: v as Tensor3D };
     });
-    const logits: Tensor | undefined = output[ports.logits];
-    return { kv, logits: (logits as Tensor2D | undefined) ?? null, overheadMs };
+    const attention = output[ports.attention]?.dataSync<'float32'>().slice();
+    output[ports.attention]?.dispose();
+    return {
+      kv,
+      logits: (output[ports.logits] as Tensor2D | undefined) ?? null,
+      hidden: output[ports.hiddenOut] as Tensor2D | undefined,
+      attention,
+      overheadMs,
+    };
   }
 
-  #rowInputs(input: ForwardInput): NamedTensorMap {
+  /** Undefined = not loaded yet: the first request that needs it pays with a slower pass, not by waiting. */
+  #graphOf({ part, logitRows }: ForwardInput): LoadedGraph | undefined {
+    const { numLayers } = this.config;
+    const spec: GraphSpec = {
+      first: part?.first ?? 0,
+      end: part?.end ?? numLayers,
+      attentionOf: part?.attentionOf ?? null,
+      kind: logitRows === 1 ? 'last-logits' : 'none',
+    };
+    const graph = this.#graphs.get(keyOf(spec));
+    // A graph that cannot be loaded is one that is never used.
+    if (!graph) this.prepare(spec).catch(() => undefined);
+    return graph;
+  }
+
+  #rowInputs({ ids, positions, pastPositions, part }: ForwardInput): NamedTensorMap {
     const { tf } = this;
-    const keys = keyPositions(input);
-    const shape: [number, number] = [input.ids.length, keys.length];
-    const mask = visibilityMask(input.positions, keys);
-    const { cos, sin } = this.rotary.rows(input.positions);
+    const keys = keyPositions({ positions, pastPositions });
+    const shape: [number, number] = [ids.length, keys.length];
+    const mask = visibilityMask(positions, keys);
+    const { cos, sin } = this.rotary.rows(positions);
     return {
-      [ports.ids]: tf.tensor1d(input.ids, 'int32'),
+      ...(!part?.hidden && { [ports.ids]: tf.tensor1d(ids, 'int32') }),
       [ports.cos]: cos,
       [ports.sin]: sin,
       [ports.mask]: mask ? tf.tensor2d(mask, shape) : tf.zeros(shape),
     };
   }
 
-  #pastInputs(past: readonly LayerKv[] | null): NamedTensorMap {
+  #pastInputs({ past, part }: ForwardInput): NamedTensorMap {
     const inputs: NamedTensorMap = {};
-    for (let at = 0; at < this.config.numLayers; at++) {
-      inputs[ports.pastK(at)] = past?.[at]?.k ?? this.#noPast;
-      inputs[ports.pastV(at)] = past?.[at]?.v ?? this.#noPast;
+    const { first, end } = part ?? { first: 0, end: this.config.numLayers };
+    for (let at = first; at < end; at++) {
+      inputs[ports.pastK(at)] = past?.[at - first]?.k ?? this.#noPast;
+      inputs[ports.pastV(at)] = past?.[at - first]?.v ?? this.#noPast;
     }
     return inputs;
   }

@@ -1,102 +1,23 @@
 // The forward pass of transformer.ts as one TensorFlow graph: the same formulas, node by node, so that
 // about 900 dispatches of single ops become one. Weights, past KV, rotary tables and mask are inputs.
 import type { ModelConfig } from '../model/model-config.ts';
+import type { LayerRange } from '../model/attention-sum.ts';
+import { Ops } from './ops.ts';
 import { GraphBuilder, type Node } from './saved-model.ts';
-
-const float = { T: { type: 'float32' } } as const;
-
-/** Short names for the ops that a transformer needs. Shapes stand at the end of the line. */
-class Ops {
-  readonly graph: GraphBuilder;
-
-  constructor(graph: GraphBuilder) {
-    this.graph = graph;
-  }
-
-  ints(values: readonly number[]): Node {
-    return this.graph.constant(values, [values.length], 'int32');
-  }
-
-  matMul(a: Node, b: Node, transposeB = false): Node {
-    return this.graph.op('MatMul', [a, b], {
-      ...float,
-      transpose_a: { b: false },
-      transpose_b: { b: transposeB },
-    });
-  }
-
-  batchMatMul(a: Node, b: Node, transposeB = false): Node {
-    return this.graph.op('BatchMatMulV2', [a, b], {
-      ...float,
-      adj_x: { b: false },
-      adj_y: { b: transposeB },
-    });
-  }
-
-  binary(op: 'AddV2' | 'Mul', a: Node, b: Node): Node {
-    return this.graph.op(op, [a, b], float);
-  }
-
-  unary(op: 'Square' | 'Rsqrt' | 'Sigmoid' | 'Softmax', x: Node): Node {
-    return this.graph.op(op, [x], float);
-  }
-
-  reshape(x: Node, shape: readonly number[]): Node {
-    return this.graph.op('Reshape', [x, this.ints(shape)], { ...float, Tshape: { type: 'int32' } });
-  }
-
-  transpose(x: Node, order: readonly number[]): Node {
-    return this.graph.op('Transpose', [x, this.ints(order)], {
-      ...float,
-      Tperm: { type: 'int32' },
-    });
-  }
-
-  /** -1 in `size` = to the end. */
-  slice(x: Node, begin: readonly number[], size: readonly number[]): Node {
-    return this.graph.op('Slice', [x, this.ints(begin), this.ints(size)], {
-      ...float,
-      Index: { type: 'int32' },
-    });
-  }
-
-  reverse(x: Node, axis: number): Node {
-    return this.graph.op('ReverseV2', [x, this.ints([axis])], {
-      ...float,
-      Tidx: { type: 'int32' },
-    });
-  }
-
-  concat(parts: readonly Node[], axis: number): Node {
-    const at = this.graph.constant([axis], [], 'int32');
-    return this.graph.op('ConcatV2', [...parts, at], {
-      ...float,
-      N: { i: parts.length },
-      Tidx: { type: 'int32' },
-    });
-  }
-
-  meanOfLast(x: Node, rank: number): Node {
-    return this.graph.op('Mean', [x, this.ints([rank - 1])], {
-      ...float,
-      Tidx: { type: 'int32' },
-      keep_dims: { b: true },
-    });
-  }
-
-  gatherRows(table: Node, ids: Node): Node {
-    const axis = this.graph.constant([0], [], 'int32');
-    return this.graph.op('GatherV2', [table, ids, axis], {
-      Tparams: { type: 'float32' },
-      Tindices: { type: 'int32' },
-      Taxis: { type: 'int32' },
-      batch_dims: { i: 0 },
-    });
-  }
-}
 
 /** Only the last row's logits are computed; `none` = a chunk that is followed by another one. */
 export type GraphKind = 'last-logits' | 'none';
+
+/** Which part of the network a graph runs. */
+export interface GraphSpec {
+  /** Layers [first, end); from the embedding when `first` is 0, else from rows that arrive as input. */
+  readonly first: number;
+  readonly end: number;
+  /** What is wanted behind the model's last layer; a graph that ends before gives its rows. */
+  readonly kind: GraphKind;
+  /** Layers whose attention is summed up by key. */
+  readonly attentionOf: LayerRange | null;
+}
 
 /** Names of the graph's inputs and outputs. */
 export const ports = {
@@ -113,6 +34,9 @@ export const ports = {
   k: (layer: number): string => `k_${layer}`,
   v: (layer: number): string => `v_${layer}`,
   logits: 'logits',
+  hiddenIn: 'hidden_in',
+  hiddenOut: 'hidden_out',
+  attention: 'attention',
 };
 
 interface AttentionInputs {
@@ -120,6 +44,7 @@ interface AttentionInputs {
   readonly k: Node; // [kvHeads, keys, dim]
   readonly v: Node; // [kvHeads, keys, dim]
   readonly mask: Node; // [rows, keys]
+  readonly summed: boolean;
 }
 
 class LlamaGraph {
@@ -129,9 +54,12 @@ class LlamaGraph {
   readonly #cos: Node;
   readonly #sin: Node;
   readonly #mask: Node;
+  readonly #attentionOf: LayerRange;
+  #attention: Node | null = null; // [keys]
 
-  constructor(graph: GraphBuilder, config: ModelConfig) {
+  constructor(graph: GraphBuilder, config: ModelConfig, attentionOf: LayerRange | null) {
     this.#config = config;
+    this.#attentionOf = attentionOf ?? { start: 0, end: 0 };
     this.#ops = new Ops(graph);
     this.#eps = graph.constant([config.rmsEps], [], 'float32');
     this.#cos = graph.input(ports.cos, 'float32', [-1, config.headDim]);
@@ -144,6 +72,19 @@ class LlamaGraph {
     const { vocabSize, hiddenSize } = this.#config;
     const table = graph.input(ports.embedding, 'float32', [vocabSize, hiddenSize]);
     return this.#ops.gatherRows(table, graph.input(ports.ids, 'int32', [-1])); // [rows, hidden]
+  }
+
+  hiddenInput(): Node {
+    return this.#ops.graph.input(ports.hiddenIn, 'float32', [-1, this.#config.hiddenSize]);
+  }
+
+  hiddenOutput(x: Node): void {
+    const shape = [-1, this.#config.hiddenSize];
+    this.#ops.graph.output(ports.hiddenOut, x, 'float32', shape);
+  }
+
+  attentionOutput(): void {
+    if (this.#attention) this.#ops.graph.output(ports.attention, this.#attention, 'float32', [-1]);
   }
 
   /** One block; declares the layer's K and V as outputs. `tail` keeps the last row only (or none). */
@@ -165,11 +106,17 @@ class LlamaGraph {
       ports.v(at),
       o.slice(byHead, [rotated, 0, 0], [-1, -1, -1]),
     );
-    if (tail === 'none') return null;
+    const summed = at >= this.#attentionOf.start && at < this.#attentionOf.end;
     const q = o.slice(turned, [0, 0, 0], [numHeads, -1, -1]); // [heads, rows, dim]
-    if (tail === 'all') return this.#block(at, x, { q, k, v, mask: this.#mask });
+    const all = { q, k, v, mask: this.#mask, summed };
+    if (tail === 'all') return this.#block(at, x, all);
+    if (tail === 'none') {
+      if (summed) this.#attentionWeights(all);
+      return null;
+    }
     const last = (node: Node, axis: number, rank: number): Node => this.#lastOf(node, axis, rank);
-    return this.#block(at, last(x, 0, 2), { q: last(q, 1, 3), k, v, mask: last(this.#mask, 0, 2) });
+    const ofLast = { q: last(q, 1, 3), k, v, mask: last(this.#mask, 0, 2), summed };
+    return this.#block(at, last(x, 0, 2), ofLast);
   }
 
   head(x: Node): void {
@@ -219,17 +166,27 @@ class LlamaGraph {
     );
   }
 
-  #block(at: number, x: Node, { q, k, v, mask }: AttentionInputs): Node {
+  #attentionWeights({ q, k, mask, summed }: AttentionInputs): Node {
+    const o = this.#ops;
+    const { numHeads, numKvHeads, headDim } = this.#config;
+    // [kvHeads, group, rows, dim] x [kvHeads, 1, keys, dim]: the mask then broadcasts without reshapes.
+    const grouped = o.reshape(q, [numKvHeads, numHeads / numKvHeads, -1, headDim]);
+    const keys = o.reshape(k, [numKvHeads, 1, -1, headDim]);
+    const scores = o.binary('AddV2', o.batchMatMul(grouped, keys, true), mask);
+    const weights = o.unary('Softmax', scores); // [kvHeads, group, rows, keys]
+    if (summed) {
+      const byKey = o.sum(weights, [0, 1, 2]); // [keys]
+      this.#attention = this.#attention ? o.binary('AddV2', this.#attention, byKey) : byKey;
+    }
+    return weights;
+  }
+
+  #block(at: number, x: Node, inputs: AttentionInputs): Node {
     const o = this.#ops;
     const { numHeads, numKvHeads, headDim, hiddenSize, ffnSize } = this.#config;
-    const group = numHeads / numKvHeads;
     const width = numHeads * headDim;
-    // [kvHeads, group, rows, dim] x [kvHeads, 1, keys, dim]: the mask then broadcasts without reshapes.
-    const grouped = o.reshape(q, [numKvHeads, group, -1, headDim]);
-    const keys = o.reshape(k, [numKvHeads, 1, -1, headDim]);
-    const values = o.reshape(v, [numKvHeads, 1, -1, headDim]);
-    const scores = o.binary('AddV2', o.batchMatMul(grouped, keys, true), mask);
-    const mixed = o.batchMatMul(o.unary('Softmax', scores), values); // [kvHeads, group, rows, dim]
+    const values = o.reshape(inputs.v, [numKvHeads, 1, -1, headDim]);
+    const mixed = o.batchMatMul(this.#attentionWeights(inputs), values); // [kvHeads, group, rows, dim]
     const byRow = o.transpose(o.reshape(mixed, [numHeads, -1, headDim]), [1, 0, 2]);
     const attended = o.reshape(byRow, [-1, width]); // [rows, heads * dim]
     const output = o.matMul(attended, this.#weight(at, 'output', [width, hiddenSize]));
@@ -244,14 +201,16 @@ class LlamaGraph {
   }
 }
 
-/** The content of saved_model.pb for this model. */
-export function encodeLlamaGraph(config: ModelConfig, kind: GraphKind): Uint8Array {
+/** The content of saved_model.pb for this part of the model. */
+export function encodeLlamaGraph(config: ModelConfig, spec: GraphSpec): Uint8Array {
   const graph = new GraphBuilder();
-  const llama = new LlamaGraph(graph, config);
-  let x: Node | null = llama.embed();
-  for (let at = 0; at < config.numLayers && x; at++) {
-    x = llama.layer(at, x, at === config.numLayers - 1 ? kind : 'all');
+  const llama = new LlamaGraph(graph, config, spec.attentionOf);
+  let x: Node | null = spec.first === 0 ? llama.embed() : llama.hiddenInput();
+  for (let at = spec.first; at < spec.end && x; at++) {
+    x = llama.layer(at, x, at === config.numLayers - 1 ? spec.kind : 'all');
   }
-  if (x) llama.head(x);
+  if (x && spec.end < config.numLayers) llama.hiddenOutput(x);
+  else if (x) llama.head(x);
+  llama.attentionOutput();
   return graph.encode();
 }

@@ -1,8 +1,9 @@
 // The decoder-only forward pass over any set of rows (token positions), reading like the figure. It
 // knows positions, not plans: imported KV arrives as past keys, fresh K/V joins them before attention,
 // and a key is visible when its position is not behind the query's (design: runner rule 2).
-import type { Rank, Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
+import type { Rank, Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import type { Tf } from '../backend/index.ts';
+import { AttentionSum, type AttentionListener, type LayerRange } from './attention-sum.ts';
 import type { ModelConfig } from './model-config.ts';
 import { rotate, RotaryTable, type RotaryRows } from './rotary.ts';
 import type { LayerWeights, ModelWeights } from './weights.ts';
@@ -34,7 +35,7 @@ export interface ForwardPart {
   /** The rows behind layer `first - 1`; null = they start from their embeddings. The caller's. */
   readonly hidden: Tensor2D | null; // [rows, hidden]
   /** Layers [start, end) whose attention is summed up by key. */
-  readonly attentionOf?: { readonly start: number; readonly end: number };
+  readonly attentionOf?: LayerRange;
 }
 
 export interface ForwardOutput {
@@ -69,7 +70,10 @@ export function visibilityMask(queries: Int32Array, keys: Int32Array): Float32Ar
 }
 
 /** Positions of all keys: the past ones, then the fresh ones. */
-export function keyPositions({ pastPositions, positions }: ForwardInput): Int32Array {
+export function keyPositions({
+  pastPositions,
+  positions,
+}: Pick<ForwardInput, 'pastPositions' | 'positions'>): Int32Array {
   const keys = new Int32Array(pastPositions.length + positions.length);
   keys.set(pastPositions);
   keys.set(positions, pastPositions.length);
@@ -88,40 +92,7 @@ interface AttentionInputs {
   /** How many of the last rows go on. */
   readonly wanted: number;
   /** Hears the attention weights; null = nobody asked. */
-  readonly listen: ((weights: Tensor3D) => void) | null; // [kvHeads, group * rows, keys]
-}
-
-/** Sums attention by key over layers, beside the pass that computes it. */
-class AttentionSum {
-  readonly #tf: Tf;
-  readonly #layers: { readonly start: number; readonly end: number };
-  #sum: Tensor1D | null = null; // [keys]
-
-  constructor(tf: Tf, layers: { readonly start: number; readonly end: number }) {
-    this.#tf = tf;
-    this.#layers = layers;
-  }
-
-  listener(layer: number): AttentionInputs['listen'] {
-    if (layer < this.#layers.start || layer >= this.#layers.end) return null;
-    return (weights) => {
-      const byKey = this.#tf.sum<Tensor1D>(weights, [0, 1]); // [keys]
-      const before = this.#sum;
-      this.#sum = this.#tf.keep(before ? this.#tf.add(before, byKey) : byKey);
-      before?.dispose();
-    };
-  }
-
-  take(): Float32Array | undefined {
-    const values = this.#sum?.dataSync<'float32'>().slice();
-    this.dispose();
-    return values;
-  }
-
-  dispose(): void {
-    this.#sum?.dispose();
-    this.#sum = null;
-  }
+  readonly listen: AttentionListener | null;
 }
 
 export class Transformer {

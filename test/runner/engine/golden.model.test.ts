@@ -1,17 +1,12 @@
 // The engine on the real model against vectors from an independent numpy implementation.
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { openGguf } from '../../../src/gguf/index.ts';
-import { DonorIndex } from '../../../src/match/index.ts';
-import { resolveModel } from '../../../src/model-files/index.ts';
 import type { PlanImport, ReusePlan } from '../../../src/protocol/index.ts';
-import { defaultReuseOptions, planReuse } from '../../../src/reuse/index.ts';
+import { defaultReuseOptions } from '../../../src/reuse/index.ts';
 import { Engine } from '../../../src/runner/engine/engine.ts';
 import type { LayerKv } from '../../../src/runner/model/transformer.ts';
-import { loadTokenizer } from '../../../src/tokenizer/index.ts';
-import { planRunner, readWords } from '../../support/plan-runner.ts';
-import { donorOf } from '../../support/brute-force.ts';
-import { cacheDir, golden, realModel } from '../../support/golden.ts';
+import { golden, realModel } from '../../support/golden.ts';
 import { collect, planOf, requestOf } from '../../support/plans.ts';
+import { divergence, planCase, realTokenClasses, softmax } from '../../support/quality-cases.ts';
 
 const never = new AbortController().signal;
 const FINGERPRINT = 'golden';
@@ -64,25 +59,6 @@ const expectTop10 = (logits: Float32Array, top10: Top10, tolerance: number): voi
     const previous = i === 0 || top10.logits[i - 1]! - top10.logits[i]! > 5e-3;
     if (clear && previous && i < 9) expect(order[i]).toBe(id);
   });
-};
-
-// Plain loops: array methods with callbacks are many times slower on Jest's borrowed typed arrays.
-const softmax = (logits: Float32Array): Float64Array => {
-  let top = -Infinity;
-  for (const logit of logits) if (logit > top) top = logit;
-  const weights = new Float64Array(logits.length);
-  let total = 0;
-  for (let i = 0; i < logits.length; i++) total += weights[i] = Math.exp(logits[i]! - top);
-  for (let i = 0; i < logits.length; i++) weights[i]! /= total;
-  return weights;
-};
-
-const divergence = (p: Float64Array, q: Float64Array): number => {
-  let sum = 0;
-  for (let i = 0; i < p.length; i++) {
-    if (p[i]! > 0) sum += p[i]! * (Math.log(p[i]!) - Math.log(Math.max(q[i]!, 1e-300)));
-  }
-  return sum;
 };
 
 describe.each([
@@ -217,9 +193,7 @@ describe('quality cases', () => {
   const ours: { charged: number; kl: number; referenceCharged: number; referenceKl: number }[] = [];
   let tokenClasses: Uint8Array;
   beforeAll(async () => {
-    const file = await openGguf((await resolveModel({ cacheDir })).path);
-    ({ tokenClasses } = loadTokenizer(file));
-    await file.close();
+    tokenClasses = await realTokenClasses();
   });
 
   interface QualityPlan {
@@ -239,25 +213,6 @@ describe('quality cases', () => {
       plans: Record<string, QualityPlan>;
     }[];
   }>('quality');
-
-  function ownPlan(
-    c: { donors: number[][]; target: number[]; question_start: number },
-    segments: readonly string[],
-  ) {
-    const index = new DonorIndex();
-    c.donors.forEach((tokens, i) => index.add(donorOf(segments[i]!, tokens)));
-    const target = Int32Array.from(c.target);
-    return planReuse({
-      planId: 'plan-1',
-      target,
-      suffixStart: c.question_start,
-      tokenClasses,
-      candidates: index.candidates({ scope: 'scope-a', owner: null, target }, 32),
-      options: { ...defaultReuseOptions, fallbacks: false },
-      runner: planRunner({ fingerprint: FINGERPRINT }),
-      readText: readWords,
-    });
-  }
 
   /** Distributions after the prompt and after each teacher-forced token. */
   async function distributions(
@@ -302,7 +257,12 @@ describe('quality cases', () => {
         );
         if (plan.charged === 1) expect(mean).toBeLessThan(1e-6);
       }
-      const { plan, recomputedTokens, outcome } = ownPlan(c, segments);
+      const { plan, recomputedTokens, outcome } = planCase(
+        c,
+        segments,
+        { tokenClasses, fingerprint: FINGERPRINT },
+        defaultReuseOptions,
+      );
       if (outcome === 'reused') {
         const reused = await distributions(engine, c.target, plan, c.full_greedy);
         const kls = full.map((p, i) => divergence(p, reused[i]!));

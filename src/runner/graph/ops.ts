@@ -1,0 +1,103 @@
+// TensorFlow's ops as functions from nodes to nodes, with the attributes they insist on.
+import type { GraphBuilder, Node } from './saved-model.ts';
+
+const float = { T: { type: 'float32' } } as const;
+
+/** Short names for the ops that a transformer needs. Shapes stand at the end of the line. */
+export class Ops {
+  readonly graph: GraphBuilder;
+
+  constructor(graph: GraphBuilder) {
+    this.graph = graph;
+  }
+
+  ints(values: readonly number[]): Node {
+    return this.graph.constant(values, [values.length], 'int32');
+  }
+
+  matMul(a: Node, b: Node, transposeB = false): Node {
+    return this.graph.op('MatMul', [a, b], {
+      ...float,
+      transpose_a: { b: false },
+      transpose_b: { b: transposeB },
+    });
+  }
+
+  batchMatMul(a: Node, b: Node, transposeB = false): Node {
+    return this.graph.op('BatchMatMulV2', [a, b], {
+      ...float,
+      adj_x: { b: false },
+      adj_y: { b: transposeB },
+    });
+  }
+
+  binary(op: 'AddV2' | 'Mul', a: Node, b: Node): Node {
+    return this.graph.op(op, [a, b], float);
+  }
+
+  unary(op: 'Square' | 'Rsqrt' | 'Sigmoid' | 'Softmax', x: Node): Node {
+    return this.graph.op(op, [x], float);
+  }
+
+  reshape(x: Node, shape: readonly number[]): Node {
+    return this.graph.op('Reshape', [x, this.ints(shape)], { ...float, Tshape: { type: 'int32' } });
+  }
+
+  transpose(x: Node, order: readonly number[]): Node {
+    return this.graph.op('Transpose', [x, this.ints(order)], {
+      ...float,
+      Tperm: { type: 'int32' },
+    });
+  }
+
+  /** -1 in `size` = to the end. */
+  slice(x: Node, begin: readonly number[], size: readonly number[]): Node {
+    return this.graph.op('Slice', [x, this.ints(begin), this.ints(size)], {
+      ...float,
+      Index: { type: 'int32' },
+    });
+  }
+
+  reverse(x: Node, axis: number): Node {
+    return this.graph.op('ReverseV2', [x, this.ints([axis])], {
+      ...float,
+      Tidx: { type: 'int32' },
+    });
+  }
+
+  concat(parts: readonly Node[], axis: number): Node {
+    const at = this.graph.constant([axis], [], 'int32');
+    return this.graph.op('ConcatV2', [...parts, at], {
+      ...float,
+      N: { i: parts.length },
+      Tidx: { type: 'int32' },
+    });
+  }
+
+  /** Over these axes, which go away. */
+  sum(x: Node, axes: readonly number[]): Node {
+    return this.graph.op('Sum', [x, this.ints(axes)], {
+      ...float,
+      Tidx: { type: 'int32' },
+      keep_dims: { b: false },
+    });
+  }
+
+  meanOfLast(x: Node, rank: number): Node {
+    return this.graph.op('Mean', [x, this.ints([rank - 1])], {
+      ...float,
+      Tidx: { type: 'int32' },
+      keep_dims: { b: true },
+    });
+  }
+
+  gatherRows(table: Node, ids: Node): Node {
+    const axis = this.graph.constant([0], [], 'int32');
+    return this.graph.op('GatherV2', [table, ids, axis], {
+      Tparams: { type: 'float32' },
+      Tindices: { type: 'int32' },
+      Taxis: { type: 'int32' },
+      batch_dims: { i: 0 },
+    });
+  }
+}
