@@ -9,7 +9,7 @@ const help = `kvshare: KV cache reuse beyond prefixes
   kvshare sidecar  --runner URL [--port 8080] [--config kvshare.yaml]
   kvshare runner   [--port 8080] [--model FILE] [--backend NAME] [--kv-bytes 2GiB]
   kvshare native   builds the native TensorFlow backend into the cache
-  kvshare provision  downloads the model and builds or finds the best backend
+  kvshare provision  downloads model and word vectors, builds or finds the best backend
   kvshare explain  request.json [--url http://127.0.0.1:8080] [--key KEY] [--json]
                    what would be reused for this request, and why not more
   kvshare replay   --trace FILE [--policy NAME[,minRun=48,…] …] [--out FILE]
