@@ -3,10 +3,10 @@
 // find the same donors as 256 (recall in the top 5 .96 .91 .98 .90 .97 against .98 .90 .98 .89 .97) in half the memory.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import * as library from '@huggingface/tokenizers';
 import { ensureWheelFiles, type OnProgress, type PinnedWheel } from '../provisioning/index.ts';
 import type { Embedder } from './embedder.ts';
 import { readSafetensors } from './safetensors.ts';
+import { Tokenizer } from './tokenizer-library.ts';
 import { wordVectorEmbedder } from './word-vectors.ts';
 
 const ROWS = 32_000;
@@ -29,14 +29,6 @@ const wheel: PinnedWheel = {
   totalBytes: 19_155_170,
   phase: 'downloading word vectors',
   files: [weights, tokenizer].map((file) => ({ ...file, inside: file.fileName })),
-};
-
-// The library's published types import without file endings, which Node's module resolution does not follow.
-interface WordTokenizer {
-  encode(text: string, options: { add_special_tokens: boolean }): { ids: number[] };
-}
-const { Tokenizer } = library as unknown as {
-  Tokenizer: new (tokenizer: object, config: object) => WordTokenizer;
 };
 
 /** The first `DIMENSION` columns. */
