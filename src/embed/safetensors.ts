@@ -7,7 +7,8 @@ import { halfToNumber } from '../gguf/index.ts';
 const MAX_HEADER_BYTES = 1 << 20;
 const MAX_DEPTH = 4;
 
-const widths = { F32: 4, F16: 2 } as const;
+/** Bytes an element. I64 is only known so that it can be passed over. */
+const widths = { F32: 4, F16: 2, I64: 8 } as const;
 type Dtype = keyof typeof widths;
 
 interface Entry {
@@ -54,7 +55,7 @@ function parseHeader(bytes: Buffer, shapes: Shapes): Record<string, unknown> {
 function readEntry(name: string, value: unknown, shape: readonly number[]): Entry {
   const entry = value as { dtype?: unknown; shape?: unknown; data_offsets?: unknown };
   const { dtype, data_offsets: offsets } = entry;
-  if (dtype !== 'F32' && dtype !== 'F16') fail(`"${name}" is of another type`);
+  if (dtype !== 'F32' && dtype !== 'F16' && dtype !== 'I64') fail(`"${name}" is of another type`);
   if (JSON.stringify(entry.shape) !== JSON.stringify(shape)) fail(`"${name}" has another shape`);
   if (!Array.isArray(offsets) || offsets.length !== 2) fail(`"${name}" has no place`);
   const [start, end] = offsets as unknown[];
@@ -62,6 +63,13 @@ function readEntry(name: string, value: unknown, shape: readonly number[]): Entr
   const size = shape.reduce((product, n) => product * n, 1) * widths[dtype];
   if (Number(end) - Number(start) !== size) fail(`"${name}" has another size`);
   return { dtype, start: Number(start), end: Number(end) };
+}
+
+function readEntries(header: Record<string, unknown>, expected: Shapes): Map<string, Entry> {
+  const names = Object.keys(header).filter((name) => name !== '__metadata__');
+  const shapes = Object.entries(expected);
+  if (names.length !== shapes.length) fail('it has other tensors');
+  return new Map(shapes.map(([name, shape]) => [name, readEntry(name, header[name], shape)]));
 }
 
 /** Each byte belongs to one tensor, in whatever order they stand. */
@@ -75,6 +83,7 @@ function checkLayout(entries: readonly Entry[], dataBytes: number): void {
 }
 
 function toFloats(name: string, bytes: Buffer, dtype: Dtype): Float32Array {
+  if (dtype === 'I64') fail(`"${name}" is of another type`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const values = new Float32Array(bytes.length / widths[dtype]);
   for (let i = 0; i < values.length; i++) {
@@ -85,10 +94,14 @@ function toFloats(name: string, bytes: Buffer, dtype: Dtype): Float32Array {
   return values;
 }
 
-/** All tensors of the file as float32, row-major. Throws Error with one line for any other file. */
+/**
+ * The tensors of `shapes` as float32, row-major. `unread` are others that must be there too: their place is checked,
+ * their data stays on disk. Throws Error with one line for any other file.
+ */
 export async function readSafetensors(
   path: string,
   shapes: Shapes,
+  unread: Shapes = {},
 ): Promise<ReadonlyMap<string, Float32Array>> {
   const file = await open(path, 'r');
   try {
@@ -97,15 +110,13 @@ export async function readSafetensors(
     const headerBytes = (await readExactly(file, 0, 8)).readBigUInt64LE(0);
     if (headerBytes > BigInt(Math.min(MAX_HEADER_BYTES, size - 8))) fail('its header is too long');
     const dataStart = 8 + Number(headerBytes);
-    const header = parseHeader(await readExactly(file, 8, Number(headerBytes)), shapes);
-    const names = Object.keys(header).filter((name) => name !== '__metadata__');
-    const expected = Object.keys(shapes);
-    if (names.length !== expected.length) fail('it has other tensors');
-    const entries = expected.map((name) => readEntry(name, header[name], shapes[name]!));
-    checkLayout(entries, size - dataStart);
+    const expected = { ...shapes, ...unread };
+    const header = parseHeader(await readExactly(file, 8, Number(headerBytes)), expected);
+    const entries = readEntries(header, expected);
+    checkLayout([...entries.values()], size - dataStart);
     const tensors = new Map<string, Float32Array>();
-    for (const [i, name] of expected.entries()) {
-      const { dtype, start, end } = entries[i]!;
+    for (const name of Object.keys(shapes)) {
+      const { dtype, start, end } = entries.get(name)!;
       const bytes = await readExactly(file, dataStart + start, end - start);
       tensors.set(name, toFloats(name, bytes, dtype));
     }

@@ -44,6 +44,21 @@ describe('readSafetensors', () => {
     expect(third).toBeCloseTo(1 / 3, 3);
   });
 
+  it('passes over tensors that are named as unread, whatever is in them', async () => {
+    const ids = { dtype: 'I64', shape: [1, 2], data_offsets: [24, 40] };
+    const nan = Buffer.from(Float32Array.of(1, 2, 3, 4, NaN, NaN, 0, 0, 0, 0).buffer);
+    const path = file({ ...good, ids }, nan);
+    const tensors = await readSafetensors(path, { a: shapes.a }, { b: [2], ids: [1, 2] });
+    expect([...tensors.keys()]).toEqual(['a']);
+    await expect(readSafetensors(path, { a: shapes.a }, { b: [2] })).rejects.toThrow('other');
+    await expect(readSafetensors(path, { a: [2, 2], ids: [1, 2] }, { b: [2] })).rejects.toThrow(
+      'another type',
+    );
+    await expect(readSafetensors(path, { a: shapes.a }, { b: [2], ids: [2, 1] })).rejects.toThrow(
+      'another shape',
+    );
+  });
+
   it.each<[string, () => string]>([
     ['is empty', () => file('', Buffer.alloc(0), 0n)],
     ['claims a header beyond its end', () => file(good, data, 2n ** 40n)],
