@@ -3,3 +3,4 @@ export type { Embedder } from './embedder.ts';
 export { wordLlamaEmbedder } from './word-llama.ts';
 export { modelRowsEmbedder } from './model-rows.ts';
 export { openAiEmbedder } from './openai-embedder.ts';
+export { miniLmEmbedder } from './mini-lm/mini-lm.ts';
