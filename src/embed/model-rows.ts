@@ -1,15 +1,19 @@
 // The fallback that needs no download: the language model's own token embeddings. As plain means they give .97 to
 // unrelated texts, so frequent tokens count less (a / (a + p), Arora et al. 2017; ids of a byte-pair vocabulary go by
-// frequency, so p follows Zipf's law), and what any text comes to is taken off. Kept at 128 dimensions by a fixed random projection.
+// frequency, so p follows Zipf's law), and what any text comes to is taken off. Kept at 128 dimensions by a fixed
+// random projection: mean recall in the top 5 over five traces is .94 with it and with all 576 (four seeds tried).
 import type { GgufFile } from '../gguf/index.ts';
 import { toUnit, type Embedder } from './embedder.ts';
+import { projectInto, sparseProjection } from './sparse-projection.ts';
 import { usualText } from './usual-text.ts';
 
 const TENSOR = 'token_embd.weight';
 const DIMENSION = 128;
-/** Share of a token above which it counts less than half. */
+/**
+ * Share of a token above which it counts less than half. 1e-6 tells unrelated prompts apart better (95 % have no other
+ * one above .84 to .86 by seed, not .87 to .90), but a rewording then comes to .67 to .71, not .81 to .84.
+ */
 const COMMON = 1e-5;
-const SEED = 20_260_101;
 
 export interface ModelRowsOptions {
   readonly file: GgufFile;
@@ -25,37 +29,33 @@ function tokenShares(count: number): Float64Array {
   return shares.map((share) => share / total);
 }
 
-/** [width, DIMENSION] of +1 and -1: distances survive (Achlioptas 2003). */
-function projection(width: number): Int8Array {
-  let state = SEED;
-  return Int8Array.from({ length: width * DIMENSION }, () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state >>> 31 === 0 ? 1 : -1;
-  });
+/** The weighted mean row of the tokens of `usual`, [width]. */
+function usualRow(
+  table: Float32Array,
+  width: number,
+  weights: Float64Array,
+  usual: readonly number[],
+): Float64Array {
+  const mean = new Float64Array(width);
+  const total = usual.reduce((sum, id) => sum + weights[id]!, 0);
+  for (const id of usual) {
+    const share = weights[id]! / total;
+    for (let i = 0; i < width; i++) mean[i]! += share * table[id * width + i]!;
+  }
+  return mean;
 }
 
 /** [tokens, DIMENSION], weighted, with the mean token of `usual` at the origin. */
 function project(table: Float32Array, width: number, usual: readonly number[]): Float32Array {
   const count = table.length / width;
-  const shares = tokenShares(count);
-  const weights = shares.map((share) => COMMON / (COMMON + share));
-  const mean = new Float64Array(width);
-  let total = 0;
-  for (const id of usual) {
-    total += weights[id]!;
-    for (let i = 0; i < width; i++) mean[i]! += weights[id]! * table[id * width + i]!;
-  }
-  const signs = projection(width);
+  const weights = tokenShares(count).map((share) => COMMON / (COMMON + share));
+  const mean = usualRow(table, width, weights, usual);
+  const projection = sparseProjection(width, DIMENSION);
   const projected = new Float32Array(count * DIMENSION);
-  const sums = new Float64Array(DIMENSION);
+  const row = new Float32Array(width);
   for (let id = 0; id < count; id++) {
-    sums.fill(0);
-    for (let i = 0; i < width; i++) {
-      const x = table[id * width + i]! - mean[i]! / total;
-      const base = i * DIMENSION;
-      for (let d = 0; d < DIMENSION; d++) sums[d]! += signs[base + d]! * x;
-    }
-    for (let d = 0; d < DIMENSION; d++) projected[id * DIMENSION + d] = weights[id]! * sums[d]!;
+    for (let i = 0; i < width; i++) row[i] = table[id * width + i]! - mean[i]!;
+    projectInto(projection, row, weights[id]!, projected, id * DIMENSION);
   }
   return projected;
 }
@@ -75,7 +75,7 @@ export async function modelRowsEmbedder(options: ModelRowsOptions): Promise<Embe
     return toUnit(sum);
   };
   return {
-    fingerprint: `model-rows-${modelSha256.slice(0, 8)}-${DIMENSION}`,
+    fingerprint: `model-rows-sparse-${modelSha256.slice(0, 8)}-${DIMENSION}`,
     dimension: DIMENSION,
     defaultThreshold: 0.9,
     embed: (texts) => Promise.resolve(texts.map(embed)),
