@@ -11,8 +11,8 @@ import { miniLmShape, unusedShapes, weightShapes } from './bert-shape.ts';
 import { groupByLength } from './padded-batch.ts';
 import { wordPieces, type EncodeText } from './word-pieces.ts';
 
-/** Padded tokens a batch: how long other requests wait for their turn. */
-const BATCH_TOKENS = 512;
+/** Padded tokens a batch: how long other requests wait, 65 ms on two cores; 512 wait 105 ms and save 10 %. */
+const BATCH_TOKENS = 256;
 
 const weights = {
   fileName: 'model.safetensors',
@@ -66,7 +66,8 @@ export function sentenceEmbedder({ encoder, encodeText, dimension }: EncoderPart
   return {
     fingerprint: `minilm-${weights.sha256.slice(0, 8)}-${dimension}`,
     dimension,
-    defaultThreshold: 0.8,
+    // Of 200 unrelated prompts 95 % have no other one above .55.
+    defaultThreshold: 0.7,
     embed,
     close: () => {
       encoder.dispose();
