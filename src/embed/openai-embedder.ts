@@ -41,6 +41,15 @@ function isVector(value: unknown): value is number[] {
   );
 }
 
+function isFreePlace(index: unknown, taken: readonly unknown[], count: number): index is number {
+  return (
+    Number.isInteger(index) &&
+    Number(index) >= 0 &&
+    Number(index) < count &&
+    !(Number(index) in taken)
+  );
+}
+
 /** In the order of the texts, whatever order they came in. */
 function readVectors(text: string, count: number): number[][] {
   let data: unknown;
@@ -51,11 +60,13 @@ function readVectors(text: string, count: number): number[][] {
   }
   if (!Array.isArray(data) || data.length !== count) throw failed('answers with another count');
   const vectors: number[][] = [];
-  for (const item of data as { index?: unknown; embedding?: unknown }[]) {
-    const index = Number(item.index);
-    const fresh = Number.isInteger(index) && index >= 0 && index < count && !(index in vectors);
-    if (!fresh || !isVector(item.embedding)) throw failed('answers with something else');
-    vectors[index] = item.embedding;
+  for (const item of data as ({ index?: unknown; embedding?: unknown } | null)[]) {
+    const index = item?.index;
+    const embedding = item?.embedding;
+    if (!isFreePlace(index, vectors, count) || !isVector(embedding)) {
+      throw failed('answers with something else');
+    }
+    vectors[index] = embedding;
   }
   return vectors;
 }

@@ -63,10 +63,20 @@ describe('openAiEmbedder', () => {
     ['answers with no vector', one(['1', '2', '3'])],
     ['answers with an infinite number', respond('{"data":[{"index":0,"embedding":[1,1e999,0]}]}')],
     ['answers with another index', one([1, 2, 3], 7)],
+    ['answers with an index that is no number', one([1, 2, 3], null)],
+    ['answers with an item that is none', respond({ data: [null] })],
+    ['answers with NaN in words', one([1, 'NaN', 3])],
+    ['answers with no embedding', one(null)],
     ['changes its dimension', one([1, 2])],
     ['is no JSON', respond('<html>')],
     ['answers with null', respond('null')],
     ['says nothing', () => undefined],
+    [
+      'stalls in the middle',
+      (_, response) => {
+        response.write('{"data":[');
+      },
+    ],
     ['breaks off', (_, response) => response.destroy()],
     [
       'sends without end',
@@ -86,6 +96,22 @@ describe('openAiEmbedder', () => {
     const error = await embedder.embed(['top secret']).catch((e: unknown) => e as Error);
     expect(error).toMatchObject({ code: 'upstream_failed' });
     expect(String(error)).not.toMatch(/secret/);
+  });
+
+  it('does not follow a redirect', async () => {
+    answer = good;
+    const embedder = await openAiEmbedder(options());
+    answer = (_, response) => response.writeHead(307, { location: `${url}/elsewhere` }).end();
+    const before = seen.length;
+    await expect(embedder.embed(['a'])).rejects.toMatchObject({ code: 'upstream_failed' });
+    expect(seen).toHaveLength(before + 1);
+  });
+
+  it('rejects an index that comes twice', async () => {
+    answer = good;
+    const embedder = await openAiEmbedder(options());
+    answer = respond({ data: [0, 0].map((index) => ({ index, embedding: [1, 2, 3] })) });
+    await expect(embedder.embed(['a', 'b'])).rejects.toMatchObject({ code: 'upstream_failed' });
   });
 
   it('stops when the caller does', async () => {
