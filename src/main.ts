@@ -8,6 +8,8 @@ const help = `kvshare: KV cache reuse beyond prefixes
                    runner and sidecar on this machine
   kvshare sidecar  --runner URL [--port 8080] [--config kvshare.yaml]
   kvshare runner   [--port 8080] [--model FILE] [--backend NAME] [--kv-bytes 2GiB]
+  kvshare embedder [--port 8080] [--backend NAME]
+                   the sentence encoder MiniLM behind /v1/embeddings, in a process of its own
   kvshare native   builds the native TensorFlow backend into the cache
   kvshare provision  downloads model and word vectors, builds or finds the best backend
   kvshare explain  request.json [--url http://127.0.0.1:8080] [--key KEY] [--json]
@@ -15,7 +17,7 @@ const help = `kvshare: KV cache reuse beyond prefixes
   kvshare replay   --trace FILE [--policy NAME[,minRun=48,…] …] [--out FILE]
                    recorded traffic under other settings
   kvshare demo     [--json FILE] [--backend NAME]
-  kvshare bench    ttft|hit-rate --out FILE …
+  kvshare bench    ttft|hit-rate|index --out FILE …
 
 Backends: auto, tensorflow-gpu, tensorflow, webgpu, wasm, cpu. Every flag can be given as KVSHARE_NAME.
 `;
@@ -27,6 +29,8 @@ const commands: Record<string, () => Promise<Command>> = {
   serve: async () => withSettings((await import('./commands/serve-command.ts')).serveCommand),
   sidecar: async () => withSettings((await import('./commands/sidecar-command.ts')).sidecarCommand),
   runner: async () => withSettings((await import('./commands/runner-command.ts')).runnerCommand),
+  embedder: async () =>
+    withSettings((await import('./commands/embedder-command.ts')).embedderCommand),
   native: async () => withSettings((await import('./commands/native-command.ts')).nativeCommand),
   provision: async () =>
     withSettings((await import('./commands/provision-command.ts')).provisionCommand),

@@ -4,3 +4,4 @@ export { wordLlamaEmbedder } from './word-llama.ts';
 export { modelRowsEmbedder } from './model-rows.ts';
 export { openAiEmbedder } from './openai-embedder.ts';
 export { miniLmEmbedder } from './mini-lm/mini-lm.ts';
+export { serveEmbeddings } from './serve-embeddings.ts';

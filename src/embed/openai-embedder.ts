@@ -1,5 +1,6 @@
 // Any server that speaks POST /v1/embeddings. Texts leave the machine for it, so it is only used when the operator
 // names it. What comes back is checked like anything from outside.
+import { createHash } from 'node:crypto';
 import { request } from 'undici';
 import { KvShareError } from '../errors.ts';
 import { toUnit, type Embedder } from './embedder.ts';
@@ -99,6 +100,9 @@ async function ask(
   return readVectors(answer, texts.length);
 }
 
+const digest = (text: string): string =>
+  createHash('sha256').update(text).digest('hex').slice(0, 8);
+
 /** Embeds one text to learn the dimension. Rejects with KvShareError `upstream_failed`. */
 export async function openAiEmbedder(options: OpenAiEmbedderOptions): Promise<Embedder> {
   const [probe] = await ask(options, ['similarity']);
@@ -117,7 +121,8 @@ export async function openAiEmbedder(options: OpenAiEmbedderOptions): Promise<Em
     return vectors;
   };
   return {
-    fingerprint: `openai-${options.model}-${dimension}`,
+    // Two servers may call different models the same.
+    fingerprint: `openai-${digest(options.url)}-${options.model}-${dimension}`,
     dimension,
     defaultThreshold: 0.85,
     embed,

@@ -1,6 +1,7 @@
 // Everything that stored prompts can offer to a target: the exact prefix, the equal runs, and, where vectors are
 // at hand, which prompts resemble it. Vectors only add to what tokens find: when they fail or take too long,
 // the rest goes on without them.
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Candidates, Donor } from '../kv/index.ts';
 import type { DonorIndex, DonorQuery } from '../match/index.ts';
 import type { SimilarMatch, SimilarPrompts } from './similar-prompts.ts';
@@ -37,16 +38,25 @@ export async function findCandidates(
   const { target, minRun } = query;
   const prefix = similar ? index.prefixLength(query) : 0;
   // A look-up that can never pay is not made: what is left is shorter than any run.
-  const match =
-    similar && target.length - prefix > minRun ? await searchInTime(similar, query, prefix) : null;
-  const found = index.candidates({ ...query, nominated: match?.nominated ?? [] }, minRun);
+  if (!similar || target.length - prefix <= minRun) return index.candidates(query, minRun);
+  const searching = searchInTime(similar, query, prefix);
+  // The graph process is asked by then; equal runs are looked for while it searches.
+  await nextTurn();
+  let found = index.candidates(query, minRun);
+  const match = await searching;
   if (!match) return found;
-  const donors = new Set<Donor>([...match.nominated, ...found.runs.map(({ donor }) => donor)]);
+  const { nominated } = match;
+  const donors = new Set<Donor>([...nominated, ...found.runs.map(({ donor }) => donor)]);
+  const known = new Set(found.runs.map(({ donor }) => donor));
+  if (nominated.some((donor) => !known.has(donor))) {
+    found = index.candidates({ ...query, nominated }, minRun);
+    for (const { donor } of found.runs) donors.add(donor);
+  }
   if (found.exactPrefix) donors.add(found.exactPrefix.donor);
   const similarity = new Map<Donor, number>();
   for (const donor of donors) {
     const value = match.similarityTo(donor);
     if (value !== null) similarity.set(donor, value);
   }
-  return { ...found, similarity, passages: match.passages };
+  return { ...found, nominated, similarity, passages: match.passages };
 }

@@ -17,7 +17,8 @@ let done = 0;
 let isBusy = false;
 
 const tell = (message: FromGraphs): void => {
-  process.send?.(message);
+  // A parent that was killed hears nothing more; `disconnect` ends this process.
+  process.send?.(message, undefined, undefined, () => undefined);
 };
 
 /** One vector, or one message's removals. */
