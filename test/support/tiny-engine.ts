@@ -1,10 +1,14 @@
 // The tiny random model on TensorFlow.js' plain CPU backend: engine, transformer and oracle side by side.
+import type { Tensor2D } from '@tensorflow/tfjs-core';
 import type { GgufFile } from '../../src/gguf/index.ts';
 import { loadBackend } from '../../src/runner/backend/index.ts';
 import { Engine } from '../../src/runner/engine/engine.ts';
+import { GraphTransformer } from '../../src/runner/graph/index.ts';
 import { readModelConfig } from '../../src/runner/model/model-config.ts';
 import {
   Transformer,
+  type DecodeOutput,
+  type DecodeRow,
   type ForwardInput,
   type ForwardOutput,
 } from '../../src/runner/model/transformer.ts';
@@ -60,6 +64,7 @@ export type Watched = Transformer & {
 
 export function watched(model: Transformer): Watched {
   const forward = model.forward.bind(model);
+  const decode = model.decode.bind(model);
   let forced: number[] = [];
   let history: Float32Array[] = [];
   const watch = Object.assign(model, {
@@ -76,17 +81,26 @@ export function watched(model: Transformer): Watched {
     forward: (input: ForwardInput): ForwardOutput => {
       watch.passes++;
       const output = forward(input);
-      if (!output.logits) return output;
-      watch.lastLogits = output.logits.dataSync<'float32'>().slice();
-      const next = forced.shift();
-      if (next === undefined) return output;
-      history.push(watch.lastLogits);
-      output.logits.dispose();
-      const wanted = new Float32Array(watch.lastLogits.length);
-      wanted[next] = 1;
-      return { ...output, logits: model.tf.tensor2d(wanted, [1, wanted.length]) };
+      return { ...output, logits: output.logits && observe(output.logits) };
+    },
+    decode: (rows: readonly DecodeRow[]): DecodeOutput => {
+      // Op by op, decoding is made of watched forward passes.
+      if (!(model instanceof GraphTransformer)) return decode(rows);
+      watch.passes++;
+      const output = decode(rows);
+      return rows.length > 1 ? output : { ...output, logits: observe(output.logits) };
     },
   });
+  const observe = (logits: Tensor2D): Tensor2D => {
+    watch.lastLogits = logits.dataSync<'float32'>().slice();
+    const next = forced.shift();
+    if (next === undefined) return logits;
+    history.push(watch.lastLogits);
+    logits.dispose();
+    const wanted = new Float32Array(watch.lastLogits.length);
+    wanted[next] = 1;
+    return model.tf.tensor2d(wanted, [1, wanted.length]);
+  };
   return watch;
 }
 
@@ -97,6 +111,7 @@ export async function tinyEngine(
   options: {
     maxKvBytes?: number;
     chunkTokens?: number;
+    sharedChunkTokens?: number;
     generation?: string;
     seed?: number;
     vocabulary?: number;
@@ -121,6 +136,7 @@ export async function tinyEngine(
     generation: options.generation ?? 'gen-a',
     maxKvBytes: options.maxKvBytes ?? 2 ** 30,
     chunkTokens: options.chunkTokens ?? 256,
+    sharedChunkTokens: options.sharedChunkTokens ?? options.chunkTokens ?? 256,
     maxRunning: 4,
     onFault: (error) => {
       throw error;

@@ -1,5 +1,5 @@
 // STORY 2: the runner's engine. Requests are checked, wait, then share the machine in small steps: one
-// prefill chunk of the oldest unfinished prompt, one token for everybody who is decoding, and again.
+// prefill chunk of one unfinished prompt, one token for everybody who is decoding, and again.
 // Design: 1 schedule → 2 import → 3 recompute → 4 decode → 5 keep.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { bytesPerToken } from '../../kv/index.ts';
@@ -15,11 +15,13 @@ import { layoutOf } from '../model/model-config.ts';
 import type { Transformer } from '../model/transformer.ts';
 import { KvStore } from '../store/kv-store.ts';
 import { capabilities, checkRequest } from './check-request.ts';
+import { decodeTogether, decodeWithRefresh, dueRefresh } from './decode.ts';
 import { EventQueue } from './event-queue.ts';
-import { Sequence } from './sequence.ts';
+import type { StepContext } from './forward-rows.ts';
+import { Sequence, type Phase } from './sequence.ts';
 import { SpeedMeter } from './speed-meter.ts';
 import { startSequence } from './start-sequence.ts';
-import { decodeStep, keepAnswer, keepPrompt, prefillChunk } from './steps.ts';
+import { keepAnswer, keepPrompt, prefillChunk } from './steps.ts';
 
 export interface EngineOptions {
   readonly model: Transformer;
@@ -31,6 +33,8 @@ export interface EngineOptions {
   readonly maxKvBytes: number;
   /** Most prompt positions computed in one step. */
   readonly chunkTokens: number;
+  /** The same while others are decoding: they wait that long for their next token. */
+  readonly sharedChunkTokens: number;
   readonly maxRunning: number;
   /** A step threw: the request fails alone, the operator should hear of it. */
   readonly onFault: (error: unknown) => void;
@@ -39,6 +43,7 @@ export interface EngineOptions {
 export class Engine implements Runner {
   readonly #options: EngineOptions;
   readonly #store: KvStore;
+  readonly #step: StepContext;
   readonly #speeds = new SpeedMeter();
   readonly #watchers = new Set<EventQueue<StoreEvent>>();
   #sequences: Sequence[] = [];
@@ -47,6 +52,7 @@ export class Engine implements Runner {
 
   constructor(options: EngineOptions) {
     this.#options = options;
+    const { model, chunkTokens, sharedChunkTokens } = options;
     this.#store = new KvStore({
       maxBytes: options.maxKvBytes,
       bytesPerToken: bytesPerToken(layoutOf(options.model.config)),
@@ -55,6 +61,12 @@ export class Engine implements Runner {
         for (const watcher of this.#watchers) watcher.push({ type: 'evicted', segments });
       },
     });
+    this.#step = {
+      model,
+      store: this.#store,
+      chunkSize: () =>
+        this.#inPhase('decode').length > 0 ? Math.min(chunkTokens, sharedChunkTokens) : chunkTokens,
+    };
   }
 
   get store(): KvStore {
@@ -122,45 +134,80 @@ export class Engine implements Runner {
 
   async #run(): Promise<void> {
     while (this.#sequences.length > 0 && !this.#closed) {
-      const running = this.#sequences.slice(0, this.#options.maxRunning);
-      const prefilling = running.find((s) => s.phase === 'waiting' || s.phase === 'prefill');
-      if (prefilling) await this.#step(prefilling);
-      for (const sequence of running) {
-        if (sequence.phase === 'keep' || sequence.phase === 'decode') await this.#step(sequence);
+      const next = this.#nextPrefill();
+      if (next) await this.#turn(next, () => this.#prefill(next));
+      for (const sequence of this.#inPhase('keep')) {
+        await this.#turn(sequence, () => keepPrompt(sequence, this.#step));
       }
+      await this.#decode(this.#inPhase('decode'));
       this.#sequences = this.#sequences.filter((s) => s.phase !== 'done');
     }
     this.#loop = null;
   }
 
-  async #step(sequence: Sequence): Promise<void> {
+  #inPhase(phase: Phase): Sequence[] {
+    return this.#sequences.filter((sequence) => sequence.phase === phase);
+  }
+
+  /** A prompt that was begun goes on; the next one begins when there is room. */
+  #nextPrefill(): Sequence | undefined {
+    const [begun] = this.#inPhase('prefill');
+    if (begun) return begun;
+    const waiting = this.#inPhase('waiting');
+    const running = this.#sequences.length - waiting.length;
+    return running < this.#options.maxRunning ? waiting[0] : undefined;
+  }
+
+  #prefill(sequence: Sequence): void {
+    if (sequence.phase === 'waiting') startSequence(sequence, this.#step);
+    if (!prefillChunk(sequence, this.#step)) return;
+    const { numLayers } = this.#options.model.config;
+    const computed = sequence.layerTokens / numLayers;
+    this.#speeds.observe({ ...sequence.counts, computed }, sequence.timings);
+    sequence.sendReceipt(this.#options.generation, numLayers);
+    this.#emitToken(sequence);
+  }
+
+  async #decode(decoding: readonly Sequence[]): Promise<void> {
+    const refreshing = decoding.filter((sequence) => dueRefresh(sequence) > 0);
+    for (const sequence of refreshing) {
+      await this.#turn(sequence, () => {
+        decodeWithRefresh(sequence, this.#step);
+        this.#emitToken(sequence);
+      });
+    }
+    const together = decoding.filter((s) => !refreshing.includes(s) && this.#goesOn(s));
+    if (together.length === 0) return;
     try {
-      if (sequence.signal.aborted) sequence.end('cancelled');
-      else this.#advance(sequence);
+      decodeTogether(together, this.#step);
+    } catch (error) {
+      // Whose fault it is shows when each is alone.
+      if (together.length > 1) {
+        for (const sequence of together) await this.#decode([sequence]);
+        return;
+      }
+      this.#options.onFault(error);
+      together[0]!.fail();
+    }
+    for (const sequence of together) if (sequence.phase === 'decode') this.#emitToken(sequence);
+    await nextTurn();
+  }
+
+  /** False = the client has gone. */
+  #goesOn(sequence: Sequence): boolean {
+    if (sequence.signal.aborted && sequence.phase !== 'done') sequence.end('cancelled');
+    return sequence.phase !== 'done';
+  }
+
+  async #turn(sequence: Sequence, work: () => void): Promise<void> {
+    try {
+      if (this.#goesOn(sequence)) work();
     } catch (error) {
       this.#options.onFault(error);
       sequence.fail();
     }
     // Lets sockets breathe: tokens leave, aborts arrive.
     await nextTurn();
-  }
-
-  #advance(sequence: Sequence): void {
-    const step = { ...this.#options, store: this.#store };
-    if (sequence.phase === 'waiting') startSequence(sequence, step);
-    if (sequence.phase === 'prefill') {
-      if (!prefillChunk(sequence, step)) return;
-      const { numLayers } = this.#options.model.config;
-      const computed = sequence.layerTokens / numLayers;
-      this.#speeds.observe({ ...sequence.counts, computed }, sequence.timings);
-      sequence.sendReceipt(this.#options.generation, numLayers);
-      this.#emitToken(sequence);
-    } else if (sequence.phase === 'keep') {
-      keepPrompt(sequence, step);
-    } else {
-      decodeStep(sequence, step);
-      this.#emitToken(sequence);
-    }
   }
 
   #emitToken(sequence: Sequence): void {
@@ -171,9 +218,8 @@ export class Engine implements Runner {
     const full =
       tokens.length + sequence.generated.length >= this.#options.model.config.contextLength;
     if (!stopped && !full && sequence.generated.length < sampling.maxTokens) return;
-    const step = { ...this.#options, store: this.#store };
-    if (sequence.phase === 'keep') keepPrompt(sequence, step);
-    keepAnswer(sequence, step);
+    if (sequence.phase === 'keep') keepPrompt(sequence, this.#step);
+    keepAnswer(sequence, this.#step);
     sequence.end(stopped ? 'stop' : 'length');
   }
 }

@@ -1,6 +1,7 @@
 // Any number of rows through any of the layers, one chunk a step: no mask is ever larger than a chunk's
 // rows x all keys, and a request can be cancelled between two chunks.
 import type { Rank, Tensor2D } from '@tensorflow/tfjs-core';
+import type { TokenRange } from '../../kv/index.ts';
 import {
   keyPositions,
   type ForwardOutput,
@@ -14,7 +15,8 @@ import type { Sequence } from './sequence.ts';
 export interface StepContext {
   readonly model: Transformer;
   readonly store: KvStore;
-  readonly chunkTokens: number;
+  /** Most rows of the next step. */
+  readonly chunkSize: () => number;
 }
 
 export interface RowsInput {
@@ -37,28 +39,30 @@ export function* forwardRows(
 ): Generator<undefined, Float32Array, undefined> {
   const { positions } = input;
   let logits = new Float32Array(0);
-  for (let start = 0; start < positions.length; start += step.chunkTokens) {
+  for (let start = 0; start < positions.length;) {
     if (start > 0) yield;
-    logits = forwardChunk(sequence, step, input, start) ?? logits;
+    const end = Math.min(start + step.chunkSize(), positions.length);
+    logits = forwardChunk(sequence, step, input, { start, end }) ?? logits;
+    start = end;
   }
   return logits;
 }
 
 function forwardChunk(
   sequence: Sequence,
-  { model, chunkTokens }: StepContext,
+  { model }: StepContext,
   { positions, kv, part, logits, onChunk }: RowsInput,
-  start: number,
+  { start, end }: TokenRange,
 ): Float32Array<ArrayBuffer> | null {
-  const rows = positions.slice(start, start + chunkTokens);
-  const last = start + rows.length === positions.length;
+  const rows = positions.slice(start, end);
+  const last = end === positions.length;
   const hidden = part?.hidden
     ? model.tf.slice<Rank.R2, Tensor2D>(part.hidden, [start, 0], [rows.length, -1])
     : null;
   const input = {
     ids: Int32Array.from(rows, (at) => sequence.request.tokens[at]!),
     positions: rows,
-    past: kv.kv,
+    past: kv.joined(model.tf),
     pastPositions: kv.positions,
     logitRows: logits && last ? 1 : 0,
     ...(part && { part: { ...part, hidden } }),
@@ -69,7 +73,7 @@ function forwardChunk(
   } finally {
     hidden?.dispose();
   }
-  kv.replace(output.kv, rows);
+  kv.append(output.kv, rows);
   sequence.timings.overheadMs += output.overheadMs;
   sequence.layerTokens += rows.length * (part ? part.end - part.first : model.config.numLayers);
   onChunk?.(output, keyPositions(input));

@@ -31,8 +31,7 @@ export class FullLayers {
     this.#positions = Int32Array.from([...kept, ...fresh]).sort();
     const computed = new Set(this.#positions);
     const exact = live.positions.filter((position) => !computed.has(position));
-    if (exact.length > 0)
-      this.kv.replace(live.copyRows(step.model.tf, exact, 0, this.count), exact);
+    if (exact.length > 0) this.kv.append(live.copyRows(step.model.tf, exact, 0, this.count), exact);
     const scored = { start: SCORED_LAYER, end: SCORED_LAYER + 1 };
     yield* forwardRows(sequence, step, {
       positions: this.#positions,

@@ -1,14 +1,12 @@
 // Cached KV → live KV: gathers the imported rows page by page and turns every key from the position it
 // was computed at to its target position in one rotation (design: runner rule 1). Rows that the plan
 // recomputes are not imported at all. CacheBlend (arXiv 2405.16444) §4.3 for the rotation.
-import type { Tensor3D } from '@tensorflow/tfjs-core';
 import type { PlanImport } from '../../protocol/index.ts';
 import type { Tf } from '../backend/index.ts';
+import { joinBlocks, rowTaker, type KvBlock } from '../model/kv-block.ts';
 import { rotate, type RotaryTable } from '../model/rotary.ts';
-import type { LayerKv } from '../model/transformer.ts';
 import type { KvPage, PageView } from '../store/kv-page.ts';
 import { viewLength } from '../store/kv-page.ts';
-import { rowTaker } from './live-kv.ts';
 
 /** Rows of one page and where they go. */
 interface PageRows {
@@ -24,7 +22,7 @@ export interface ImportSource {
 }
 
 export interface ImportedKv {
-  readonly kv: readonly LayerKv[];
+  readonly kv: KvBlock;
   /** Target position by row. */
   readonly positions: Int32Array;
 }
@@ -71,20 +69,16 @@ export function importKv(
 ): ImportedKv | null {
   const groups = collectRows(sources, skip);
   if (groups.length === 0) return null;
-  const deltas = groups.flatMap((group) => group.deltas);
-  const numLayers = groups[0]!.page.kv.length;
   const kv = tf.tidy(() => {
-    const turns = turnKeys && deltas.some((delta) => delta !== 0);
-    const moved = turns ? rotary.rows(deltas) : null;
-    const takers = groups.map((group) => rowTaker(tf, group.rows));
-    const join = (at: number, which: 'k' | 'v'): Tensor3D => {
-      const parts = groups.map((group, i) => takers[i]!(group.page.kv[at]![which]));
-      return parts.length === 1 ? parts[0]! : tf.concat(parts, 1);
-    };
-    return Array.from({ length: numLayers }, (_, at): LayerKv => {
-      const k = join(at, 'k'); // [kvHeads, rows, headDim]
-      return { k: moved ? rotate(tf, k, moved.cos, moved.sin) : k, v: join(at, 'v') };
+    const parts = groups.map(({ page, rows, deltas }): KvBlock => {
+      const take = rowTaker(tf, rows);
+      const k = take(page.kv.k); // [layers, kvHeads, rows, headDim]
+      const v = take(page.kv.v); // [layers, kvHeads, rows, headDim]
+      if (!turnKeys || deltas.every((delta) => delta === 0)) return { k, v };
+      const { cos, sin } = rotary.steps(Int32Array.from(deltas));
+      return { k: rotate(tf, k, cos, sin), v };
     });
+    return joinBlocks(tf, parts, 'token');
   });
   return { kv, positions: Int32Array.from(groups.flatMap((group) => group.targets)) };
 }

@@ -1,46 +1,69 @@
-// The KV of one running sequence: per layer K and V in the order they arrived (imported rows first),
-// with the target position of every row beside it. Attention does not mind the order, masks do.
-import type { Tensor3D } from '@tensorflow/tfjs-core';
+// The KV of one running sequence in the order it arrived (imported tokens first), with the target position
+// of every token beside it. Attention does not mind the order, masks do. It is held in blocks, so that a
+// chunk or a token adds its own keys without copying the earlier ones; they are joined when somebody needs
+// them in one piece.
 import type { Tf } from '../backend/index.ts';
-import type { ForwardOutput, LayerKv } from '../model/transformer.ts';
+import {
+  blockTokens,
+  disposeBlock,
+  joinBlocks,
+  rowTaker,
+  shareBlock,
+  sliceLayers,
+  type KvBlock,
+} from '../model/kv-block.ts';
 
-/** Takes rows of [heads, tokens, dim]: a slice when they are consecutive. Call it inside tf.tidy. */
-export function rowTaker(tf: Tf, rows: ArrayLike<number>): (t: Tensor3D) => Tensor3D {
-  const first = rows[0]!;
-  const count = rows.length;
-  let consecutive = true;
-  for (let i = 1; i < count && consecutive; i++) consecutive = rows[i] === first + i;
-  if (consecutive) return (t) => tf.slice(t, [0, first, 0], [t.shape[0], count, t.shape[2]]);
-  const index = tf.tensor1d(Int32Array.from(rows), 'int32');
-  return (t) => tf.gather(t, index, 1);
-}
+/** A longer tail is worth a copy of everything, so that the steps to come copy less. */
+const LONGEST_TAIL = 32;
+/** More pieces than this are taken faster from one joined block. */
+const MOST_PIECES = 4;
 
 export class LiveKv {
-  #kv: readonly LayerKv[] | null = null;
+  #blocks: KvBlock[] = [];
   #positions = new Int32Array(0);
-
-  /** Null before the first token. */
-  get kv(): readonly LayerKv[] | null {
-    return this.#kv;
-  }
+  /** Whether the last block is the short one that grows while decoding. */
+  #hasTail = false;
 
   /** Target position by row. */
   get positions(): Int32Array {
     return this.#positions;
   }
 
-  /** Takes ownership of `kv`, which holds all earlier rows and the new ones behind them. */
-  replace(kv: ForwardOutput['kv'], newPositions: Int32Array): void {
-    this.dispose();
-    const positions = new Int32Array(this.#positions.length + newPositions.length);
-    positions.set(this.#positions);
-    positions.set(newPositions, this.#positions.length);
-    this.#kv = kv;
-    this.#positions = positions;
+  /** All rows in one piece; null before the first token. Still this cache's own. */
+  joined(tf: Tf): KvBlock | null {
+    if (this.#blocks.length > 1) {
+      const all = joinBlocks(tf, this.#blocks, 'token');
+      this.#blocks.forEach(disposeBlock);
+      this.#blocks = [all];
+    }
+    this.#hasTail = false;
+    return this.#blocks[0] ?? null;
+  }
+
+  /** Takes ownership of the block that holds these positions. */
+  append(block: KvBlock, positions: Int32Array): void {
+    this.#blocks.push(block);
+    this.#addPositions(positions);
+  }
+
+  /** For a step of decoding: one long block and a short tail. Both stay this cache's own. */
+  split(tf: Tf): { base: KvBlock | null; tail: KvBlock | null } {
+    const long = this.#hasTail && blockTokens(this.#blocks.at(-1)!) >= LONGEST_TAIL;
+    if (!this.#hasTail || long || this.#blocks.length > 2) this.joined(tf);
+    const tail = this.#hasTail ? this.#blocks[1]! : null;
+    return { base: this.#blocks[0] ?? null, tail };
+  }
+
+  /** Takes ownership of the tail that holds one more position; `split` came before. */
+  replaceTail(tail: KvBlock, position: number): void {
+    if (this.#hasTail) disposeBlock(this.#blocks.pop()!);
+    this.#blocks.push(tail);
+    this.#hasTail = true;
+    this.#addPositions(Int32Array.of(position));
   }
 
   /** Copies positions [start, end) in ascending order; the caller owns the result. */
-  copyRange(tf: Tf, start: number, end: number): LayerKv[] {
+  copyRange(tf: Tf, start: number, end: number): KvBlock {
     return this.copyRows(
       tf,
       Int32Array.from({ length: end - start }, (_, i) => start + i),
@@ -48,61 +71,94 @@ export class LiveKv {
   }
 
   /** Copies these positions of layers [firstLayer, endLayer) in this order; the caller owns the result. */
-  copyRows(tf: Tf, wanted: Int32Array, firstLayer = 0, endLayer?: number): LayerKv[] {
-    if (!this.#kv) throw new Error('no KV yet');
-    const rows = this.#rowsOf(wanted);
-    const layers = this.#kv.slice(firstLayer, endLayer);
+  copyRows(tf: Tf, wanted: Int32Array, firstLayer = 0, endLayer?: number): KvBlock {
+    let pieces = this.#piecesOf(wanted);
+    if (pieces.length > MOST_PIECES) {
+      this.joined(tf);
+      pieces = this.#piecesOf(wanted);
+    }
+    const numLayers = this.#blocks[0]!.k.shape[0];
+    const end = endLayer ?? numLayers;
+    const partial = firstLayer > 0 || end < numLayers;
     return tf.tidy(() => {
-      const take = rowTaker(tf, rows);
-      return layers.map(({ k, v }) => ({ k: take(k), v: take(v) }));
+      const taken = pieces.map(({ block, rows }): KvBlock => {
+        const whole = this.#blocks[block]!;
+        const { k, v } = partial ? sliceLayers(tf, whole, firstLayer, end) : whole;
+        const take = rowTaker(tf, rows);
+        return { k: take(k), v: take(v) };
+      });
+      return joinBlocks(tf, taken, 'token');
     });
+  }
+
+  /** All positions in ascending order, in memory that the caller's block and this cache share from now on. */
+  shareOrdered(tf: Tf): KvBlock {
+    const positions = Int32Array.from(this.#positions).sort();
+    this.retain(tf, positions);
+    return shareBlock(tf, this.#blocks[0]!);
   }
 
   /** Keeps only these positions, in this order, and only the layers from `firstLayer` on. */
   retain(tf: Tf, wanted: Int32Array, firstLayer = 0): void {
     const kept = wanted.length > 0 ? this.copyRows(tf, wanted, firstLayer) : null;
-    this.dispose();
-    this.#kv = kept;
-    this.#positions = new Int32Array(wanted);
+    this.clear();
+    if (kept) this.append(kept, wanted);
   }
 
   /** A second cache over the same tensors, from `firstLayer` on, that can grow by itself. */
   fork(tf: Tf, firstLayer: number): LiveKv {
     const copy = new LiveKv();
-    const layers = this.#kv?.slice(firstLayer) ?? [];
-    copy.replace(
-      layers.map(({ k, v }) => ({ k: tf.clone(k), v: tf.clone(v) })),
-      this.#positions,
-    );
+    const all = this.joined(tf);
+    if (!all) return copy;
+    const own = firstLayer > 0 ? sliceLayers(tf, all, firstLayer, all.k.shape[0]) : null;
+    copy.append(own ?? shareBlock(tf, all), this.#positions);
     return copy;
   }
 
   /** Takes ownership of layers that go before the ones held; their rows must be in the same order. */
-  prependLayers(kv: readonly LayerKv[]): void {
-    this.#kv = [...kv, ...(this.#kv ?? [])];
+  prependLayers(tf: Tf, first: KvBlock): void {
+    const rest = this.joined(tf);
+    if (rest) {
+      this.#blocks = [joinBlocks(tf, [first, rest], 'layer')];
+      disposeBlock(first);
+      disposeBlock(rest);
+    } else {
+      this.#blocks = [first];
+    }
   }
 
   /** As if nothing had been computed. */
   clear(): void {
-    this.dispose();
+    this.#blocks.forEach(disposeBlock);
+    this.#blocks = [];
+    this.#hasTail = false;
     this.#positions = new Int32Array(0);
   }
 
-  dispose(): void {
-    for (const { k, v } of this.#kv ?? []) {
-      k.dispose();
-      v.dispose();
-    }
-    this.#kv = null;
+  #addPositions(fresh: Int32Array): void {
+    const positions = new Int32Array(this.#positions.length + fresh.length);
+    positions.set(this.#positions);
+    positions.set(fresh, this.#positions.length);
+    this.#positions = positions;
   }
 
-  #rowsOf(wanted: Int32Array): Int32Array {
-    const rowAt = new Map<number, number>();
-    this.#positions.forEach((position, row) => rowAt.set(position, row));
-    return wanted.map((position) => {
-      const row = rowAt.get(position);
-      if (row === undefined) throw new Error('a position has no KV');
-      return row;
+  /** The wanted positions as stretches of one block each. */
+  #piecesOf(wanted: Int32Array): { block: number; rows: number[] }[] {
+    const placeOf = new Map<number, { block: number; row: number }>();
+    let at = 0;
+    this.#blocks.forEach((own, block) => {
+      for (let row = 0; row < blockTokens(own); row++) {
+        placeOf.set(this.#positions[at++]!, { block, row });
+      }
     });
+    const pieces: { block: number; rows: number[] }[] = [];
+    for (const position of wanted) {
+      const place = placeOf.get(position);
+      if (!place) throw new Error('a position has no KV');
+      const last = pieces.at(-1);
+      if (last?.block === place.block) last.rows.push(place.row);
+      else pieces.push({ block: place.block, rows: [place.row] });
+    }
+    return pieces;
   }
 }

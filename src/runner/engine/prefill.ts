@@ -77,7 +77,7 @@ function* deepLayers(sequence: Sequence, step: StepContext, full: FullLayers): P
       logits: true,
     });
     // All layers need the same order of rows from here on.
-    if (full.count > 0) live.prependLayers(full.kv.copyRows(tf, order));
+    if (full.count > 0) live.prependLayers(tf, full.kv.copyRows(tf, order));
     return logits;
   } finally {
     hidden?.dispose();

@@ -13,9 +13,9 @@ type Scoring = Generator<undefined, Float32Array, undefined>;
 /** L1 distance of fresh V from imported V (CacheBlend, arXiv 2405.16444 §4.3). */
 function valueDistances(tf: Tf, fresh: LiveKv, imported: LiveKv, at: Int32Array): Float32Array {
   const distances = tf.tidy(() => {
-    const [a] = fresh.copyRows(tf, at, SCORED_LAYER, SCORED_LAYER + 1);
-    const [b] = imported.copyRows(tf, at, SCORED_LAYER, SCORED_LAYER + 1);
-    return tf.sum<Tensor1D>(tf.abs(tf.sub(a!.v, b!.v)), [0, 2]); // [rows]
+    const a = fresh.copyRows(tf, at, SCORED_LAYER, SCORED_LAYER + 1);
+    const b = imported.copyRows(tf, at, SCORED_LAYER, SCORED_LAYER + 1);
+    return tf.sum<Tensor1D>(tf.abs(tf.sub(a.v, b.v)), [0, 1, 3]); // [rows]
   });
   const values = distances.dataSync<'float32'>().slice();
   distances.dispose();

@@ -135,7 +135,7 @@ export class Sequence {
     // Runs the `finally` of a computation that stands between two steps.
     this.prefill?.return(new Float32Array(0));
     this.prefill = null;
-    this.live.dispose();
+    this.live.clear();
     this.events.close();
   }
 }

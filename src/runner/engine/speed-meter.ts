@@ -1,6 +1,7 @@
 // How fast this runner prefills and imports: measured once at start, then followed. The planner's
 // break-even rule works with these four numbers, so that they come from this machine, not from a table.
 import type { ReceiptTimings, SpeedTable } from '../../protocol/index.ts';
+import { disposeBlock } from '../model/kv-block.ts';
 import type { Transformer } from '../model/transformer.ts';
 
 const FOLLOW = 0.1;
@@ -33,7 +34,7 @@ export class SpeedMeter {
       });
       output.logits?.dataSync();
       output.logits?.dispose();
-      for (const { k, v } of output.kv) model.tf.dispose([k, v]);
+      disposeBlock(output.kv);
       return performance.now() - start;
     };
     timePrefill(SMALL);

@@ -89,7 +89,7 @@ export function startSequence(sequence: Sequence, step: StepContext): void {
       skip: asks ? sequence.asking : sequence.fresh,
       turnKeys: plan?.policy !== 'naive',
     });
-    if (imported) sequence.live.replace(imported.kv, imported.positions);
+    if (imported) sequence.live.append(imported.kv, imported.positions);
     sequence.sharedViews = sharedPrefix(sequence, sources);
   } catch {
     sequence.goCold();

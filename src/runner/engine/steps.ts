@@ -1,5 +1,5 @@
-// What one engine step can do to one sequence: prefill a chunk, keep, decode a token (start-sequence.ts:
-// import). Each runs to its end without yielding, so a step is also the grain of cancellation.
+// What one engine step can do to one sequence: prefill a chunk, keep (start-sequence.ts: import, decode.ts:
+// the next tokens). Each runs to its end without yielding, so a step is also the grain of cancellation.
 import { viewLength } from '../store/kv-page.ts';
 import type { StepContext } from './forward-rows.ts';
 import { prefill } from './prefill.ts';
@@ -50,47 +50,12 @@ export function keepPrompt(sequence: Sequence, { model, store }: StepContext): v
       promptTokens: request.tokens.length,
     },
     shared: sharedViews,
-    makePage: () => sequence.live.copyRange(model.tf, shared, request.tokens.length),
+    makePage: () =>
+      shared === 0
+        ? sequence.live.shareOrdered(model.tf)
+        : sequence.live.copyRange(model.tf, shared, request.tokens.length),
   });
   if (sequence.stored) sequence.events.push({ type: 'stored', context: sequence.stored });
-}
-
-/** The imported tokens whose turn it is to be computed again, ascending; their old rows are dropped. */
-function takeStale(sequence: Sequence, { model }: StepContext): Int32Array {
-  const count = sequence.request.plan?.decodeRefresh ?? 0;
-  const taken = Int32Array.from(sequence.stale.splice(0, count)).sort();
-  if (taken.length > 0) {
-    const dropped = new Set(taken);
-    sequence.live.retain(
-      model.tf,
-      sequence.live.positions.filter((position) => !dropped.has(position)),
-    );
-    sequence.refreshed += taken.length;
-  }
-  return taken;
-}
-
-/**
- * Feeds the last generated token and samples the next one. With `decodeRefresh`, imported tokens are
- * computed again in the same pass, worst first (KVShare v2, arXiv 2503.16525 §4.3).
- */
-export function decodeStep(sequence: Sequence, step: StepContext): void {
-  const { request, generated, live } = sequence;
-  const rows = Int32Array.from([
-    ...takeStale(sequence, step),
-    request.tokens.length + generated.length - 1,
-  ]);
-  const output = step.model.forward({
-    ids: Int32Array.from(rows, (at) => request.tokens[at] ?? generated.at(-1)!),
-    positions: rows,
-    past: live.kv,
-    pastPositions: live.positions,
-    logitRows: 1,
-  });
-  live.replace(output.kv, rows);
-  const logits = output.logits!.dataSync<'float32'>();
-  output.logits!.dispose();
-  generated.push(sampleToken(logits, request.sampling, sequence.random));
 }
 
 /** Adds the answer's KV behind the stored prompt, for the next turn of the conversation. */

@@ -1,48 +1,22 @@
 // The transformer with its forward pass as one TensorFlow graph, where the backend can run one (the native
 // backends). Same inputs, same outputs, same numbers up to summation order; the eager pass stays as the
 // reference and serves what the graph does not (logits of more than the last row).
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type { NamedTensorMap, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
+import type { NamedTensorMap, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { Tf } from '../backend/index.ts';
+import type { KvBlock } from '../model/kv-block.ts';
 import type { ModelConfig } from '../model/model-config.ts';
 import {
-  keyPositions,
   Transformer,
-  visibilityMask,
+  type DecodeOutput,
+  type DecodeRow,
   type ForwardInput,
   type ForwardOutput,
-  type LayerKv,
 } from '../model/transformer.ts';
 import type { LayerWeights, ModelWeights } from '../model/weights.ts';
-import { encodeLlamaGraph, ports, type GraphSpec } from './llama-graph.ts';
-import { SIGNATURE, TAG } from './saved-model.ts';
-
-interface SavedModel {
-  predict(inputs: NamedTensorMap): NamedTensorMap;
-}
-
-/** tfjs-node's own extension of TensorFlow.js. */
-interface TfNode {
-  readonly node?: {
-    loadSavedModel(path: string, tags: string[], signature: string): Promise<SavedModel>;
-  };
-}
-
-async function loadGraph(tf: Tf, config: ModelConfig, spec: GraphSpec): Promise<SavedModel> {
-  const { node } = tf as TfNode;
-  if (!node) throw new Error('this backend runs no graphs');
-  const folder = await mkdtemp(join(tmpdir(), 'kvshare-graph-'));
-  try {
-    // The loader expects the folder even when it holds no variable.
-    await mkdir(join(folder, 'variables'));
-    await writeFile(join(folder, 'saved_model.pb'), encodeLlamaGraph(config, spec));
-    return await node.loadSavedModel(folder, [TAG], SIGNATURE);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
+import { encodeDecodeGraph, rowPorts } from './decode-graph.ts';
+import { encodeLlamaGraph, type GraphSpec } from './llama-graph.ts';
+import { ports } from './llama-parts.ts';
+import { loadGraph, type SavedModel } from './load-graph.ts';
 
 /** What such a graph reads; without logits nothing behind the last layer's K and V runs. */
 function weightInputs(weights: ModelWeights, { first, end, kind }: GraphSpec): NamedTensorMap {
@@ -60,6 +34,9 @@ function weightInputs(weights: ModelWeights, { first, end, kind }: GraphSpec): N
 const keyOf = ({ first, end, kind, attentionOf }: GraphSpec): string =>
   [first, end, kind, attentionOf?.start, attentionOf?.end].join(' ');
 
+/** How many sequences a step of decoding is built for; fewer are padded, more take turns. */
+const BATCHES = [1, 2, 4, 8];
+
 interface LoadedGraph {
   readonly model: SavedModel;
   readonly weights: NamedTensorMap;
@@ -69,12 +46,13 @@ export class GraphTransformer extends Transformer {
   readonly #weights: ModelWeights;
   readonly #graphs = new Map<string, LoadedGraph>();
   readonly #loading = new Map<string, Promise<void>>();
-  readonly #noPast: Tensor3D; // [kvHeads, 0, headDim]
+  readonly #steps = new Map<number, LoadedGraph>();
+  readonly #noKeys: KvBlock;
 
   private constructor(tf: Tf, config: ModelConfig, weights: ModelWeights) {
     super(tf, config, weights);
     this.#weights = weights;
-    this.#noPast = tf.zeros([config.numKvHeads, 0, config.headDim]);
+    this.#noKeys = this.#emptyBlock();
   }
 
   /** Throws when the backend cannot run graphs. */
@@ -83,6 +61,11 @@ export class GraphTransformer extends Transformer {
     const whole = { first: 0, end: config.numLayers, attentionOf: null };
     await model.prepare({ ...whole, kind: 'last-logits' });
     await model.prepare({ ...whole, kind: 'none' });
+    for (const batch of BATCHES) {
+      const graph = await loadGraph(tf, encodeDecodeGraph(config, batch));
+      const inputs = weightInputs(weights, { ...whole, kind: 'last-logits' });
+      model.#steps.set(batch, { model: graph, weights: inputs });
+    }
     return model;
   }
 
@@ -91,7 +74,8 @@ export class GraphTransformer extends Transformer {
     const key = keyOf(spec);
     const started = this.#loading.get(key);
     if (started) return started;
-    const loading = loadGraph(this.tf, this.config, spec).then((model) => {
+    const content = encodeLlamaGraph(this.config, spec);
+    const loading = loadGraph(this.tf, content).then((model) => {
       this.#graphs.set(key, { model, weights: weightInputs(this.#weights, spec) });
     });
     this.#loading.set(key, loading);
@@ -102,30 +86,102 @@ export class GraphTransformer extends Transformer {
     const graph = input.logitRows > 1 ? undefined : this.#graphOf(input);
     if (!graph) return super.forward(input);
     const start = performance.now();
-    const rows = this.#rowInputs(input);
+    const { part } = input;
+    const past = input.past ?? this.#emptyBlock(part ? part.end - part.first : undefined);
+    const rows: NamedTensorMap = {
+      ...(!part?.hidden && { [ports.ids]: this.tf.tensor1d(input.ids, 'int32') }),
+      [ports.positions]: this.tf.tensor1d(input.positions, 'int32'),
+      [ports.pastPositions]: this.tf.tensor1d(input.pastPositions, 'int32'),
+    };
     const overheadMs = performance.now() - start;
-    let output: NamedTensorMap;
     try {
-      const hidden = input.part?.hidden ? { [ports.hiddenIn]: input.part.hidden } : {};
-      const past = this.#pastInputs(input);
-      output = graph.model.predict({ ...rows, ...hidden, ...graph.weights, ...past });
+      const output = graph.model.predict({
+        ...rows,
+        ...(part?.hidden && { [ports.hiddenIn]: part.hidden }),
+        ...graph.weights,
+        [ports.cos]: this.rotary.table.cos,
+        [ports.sin]: this.rotary.table.sin,
+        [ports.pastK]: past.k,
+        [ports.pastV]: past.v,
+      });
+      const attention = output[ports.attention]?.dataSync<'float32'>().slice();
+      output[ports.attention]?.dispose();
+      return {
+        kv: { k: output[ports.k] as Tensor4D, v: output[ports.v] as Tensor4D },
+        logits: (output[ports.logits] as Tensor2D | undefined) ?? null,
+        hidden: output[ports.hiddenOut] as Tensor2D | undefined,
+        attention,
+        overheadMs,
+      };
     } finally {
       this.tf.dispose(rows);
+      if (past !== input.past) this.tf.dispose(past);
     }
-    const { first, end } = input.part ?? { first: 0, end: this.config.numLayers };
-    const kv = Array.from({ length: end - first }, (_, i): LayerKv => {
-      const [k, v] = [output[ports.k(first + i)], output[ports.v(first + i)]];
-      return { k: k as Tensor3D, v: v as Tensor3D };
-    });
-    const attention = output[ports.attention]?.dataSync<'float32'>().slice();
-    output[ports.attention]?.dispose();
-    return {
-      kv,
-      logits: (output[ports.logits] as Tensor2D | undefined) ?? null,
-      hidden: output[ports.hiddenOut] as Tensor2D | undefined,
-      attention,
-      overheadMs,
+  }
+
+  /** At most the largest batch at a time; the rest takes its turn in a second pass. */
+  override decode(rows: readonly DecodeRow[]): DecodeOutput {
+    const most = BATCHES.at(-1)!;
+    if (rows.length <= most) return this.#decodeBatch(rows);
+    const parts = [this.#decodeBatch(rows.slice(0, most)), this.decode(rows.slice(most))];
+    const all = parts.map((part) => part.logits);
+    const logits = this.tf.concat(all, 0);
+    this.tf.dispose(all);
+    return { logits, tails: parts.flatMap((part) => part.tails) };
+  }
+
+  #decodeBatch(rows: readonly DecodeRow[]): DecodeOutput {
+    const { tf } = this;
+    const batch = BATCHES.find((size) => size >= rows.length)!;
+    const { model, weights } = this.#steps.get(batch)!;
+    // What pads the batch attends to itself alone.
+    const padded = (of: (row: DecodeRow) => number): Int32Array =>
+      Int32Array.from({ length: batch }, (_, at) => (rows[at] ? of(rows[at]) : 0));
+    const own: NamedTensorMap = {
+      [ports.ids]: tf.tensor1d(
+        padded((row) => row.id),
+        'int32',
+      ),
+      [ports.positions]: tf.tensor1d(
+        padded((row) => row.position),
+        'int32',
+      ),
     };
+    const keys: NamedTensorMap = {};
+    for (let at = 0; at < batch; at++) {
+      const names = rowPorts(at);
+      const base = rows[at]?.base ?? this.#noKeys;
+      const tail = rows[at]?.tail ?? this.#noKeys;
+      own[names.sizes] = tf.tensor1d([base.k.shape[2], tail.k.shape[2] + 1], 'int32');
+      keys[names.baseK] = base.k;
+      keys[names.baseV] = base.v;
+      keys[names.tailK] = tail.k;
+      keys[names.tailV] = tail.v;
+    }
+    const { cos, sin } = this.rotary.table;
+    const tables = { [ports.cos]: cos, [ports.sin]: sin };
+    let output: NamedTensorMap;
+    try {
+      output = model.predict({ ...own, ...keys, ...tables, ...weights });
+    } finally {
+      tf.dispose(own);
+    }
+    const tails = Array.from({ length: batch }, (_, at): KvBlock => {
+      const { k, v } = rowPorts(at);
+      return { k: output[k] as Tensor4D, v: output[v] as Tensor4D };
+    });
+    tf.dispose(tails.slice(rows.length));
+    const all = output[ports.logits] as Tensor2D;
+    if (batch === rows.length) return { logits: all, tails };
+    const logits = tf.slice(all, [0, 0], [rows.length, -1]);
+    all.dispose();
+    return { logits, tails: tails.slice(0, rows.length) };
+  }
+
+  #emptyBlock(layers = this.config.numLayers): KvBlock {
+    const { numKvHeads, headDim } = this.config;
+    const shape: [number, number, number, number] = [layers, numKvHeads, 0, headDim];
+    return { k: this.tf.zeros(shape), v: this.tf.zeros(shape) };
   }
 
   /** Undefined = not loaded yet: the first request that needs it pays with a slower pass, not by waiting. */
@@ -141,29 +197,5 @@ export class GraphTransformer extends Transformer {
     // A graph that cannot be loaded is one that is never used.
     if (!graph) this.prepare(spec).catch(() => undefined);
     return graph;
-  }
-
-  #rowInputs({ ids, positions, pastPositions, part }: ForwardInput): NamedTensorMap {
-    const { tf } = this;
-    const keys = keyPositions({ positions, pastPositions });
-    const shape: [number, number] = [ids.length, keys.length];
-    const mask = visibilityMask(positions, keys);
-    const { cos, sin } = this.rotary.rows(positions);
-    return {
-      ...(!part?.hidden && { [ports.ids]: tf.tensor1d(ids, 'int32') }),
-      [ports.cos]: cos,
-      [ports.sin]: sin,
-      [ports.mask]: mask ? tf.tensor2d(mask, shape) : tf.zeros(shape),
-    };
-  }
-
-  #pastInputs({ past, part }: ForwardInput): NamedTensorMap {
-    const inputs: NamedTensorMap = {};
-    const { first, end } = part ?? { first: 0, end: this.config.numLayers };
-    for (let at = first; at < end; at++) {
-      inputs[ports.pastK(at)] = past?.[at - first]?.k ?? this.#noPast;
-      inputs[ports.pastV(at)] = past?.[at - first]?.v ?? this.#noPast;
-    }
-    return inputs;
   }
 }

@@ -1,8 +1,9 @@
 // The forward pass of transformer.ts as one TensorFlow graph: the same formulas, node by node, so that
-// about 900 dispatches of single ops become one. Weights, past KV, rotary tables and mask are inputs.
-import type { ModelConfig } from '../model/model-config.ts';
+// about 900 dispatches of single ops become one. Weights, past KV and the rotary table are inputs.
 import type { LayerRange } from '../model/attention-sum.ts';
-import { Ops } from './ops.ts';
+import type { ModelConfig } from '../model/model-config.ts';
+import { HIDDEN } from '../model/transformer.ts';
+import { LlamaParts, ports, type Projected } from './llama-parts.ts';
 import { GraphBuilder, type Node } from './saved-model.ts';
 
 /** Only the last row's logits are computed; `none` = a chunk that is followed by another one. */
@@ -19,26 +20,6 @@ export interface GraphSpec {
   readonly attentionOf: LayerRange | null;
 }
 
-/** Names of the graph's inputs and outputs. */
-export const ports = {
-  ids: 'ids',
-  cos: 'cos',
-  sin: 'sin',
-  mask: 'mask',
-  embedding: 'embedding',
-  outputNorm: 'output_norm',
-  head: 'head',
-  weight: (layer: number, name: string): string => `w_${layer}_${name}`,
-  pastK: (layer: number): string => `past_k_${layer}`,
-  pastV: (layer: number): string => `past_v_${layer}`,
-  k: (layer: number): string => `k_${layer}`,
-  v: (layer: number): string => `v_${layer}`,
-  logits: 'logits',
-  hiddenIn: 'hidden_in',
-  hiddenOut: 'hidden_out',
-  attention: 'attention',
-};
-
 interface AttentionInputs {
   readonly q: Node; // [heads, rows, dim]
   readonly k: Node; // [kvHeads, keys, dim]
@@ -49,168 +30,121 @@ interface AttentionInputs {
 
 class LlamaGraph {
   readonly #config: ModelConfig;
-  readonly #ops: Ops;
-  readonly #eps: Node;
-  readonly #cos: Node;
-  readonly #sin: Node;
-  readonly #mask: Node;
-  readonly #attentionOf: LayerRange;
+  readonly #parts: LlamaParts;
+  readonly #mask: Node; // [rows, keys]
+  readonly #spec: GraphSpec;
+  readonly #pastK: readonly Node[]; // by layer [kvHeads, past, dim]
+  readonly #pastV: readonly Node[]; // by layer [kvHeads, past, dim]
+  readonly #freshK: Node[] = []; // by layer [kvHeads, rows, dim]
+  readonly #freshV: Node[] = []; // by layer [kvHeads, rows, dim]
   #attention: Node | null = null; // [keys]
 
-  constructor(graph: GraphBuilder, config: ModelConfig, attentionOf: LayerRange | null) {
+  constructor(graph: GraphBuilder, config: ModelConfig, spec: GraphSpec) {
     this.#config = config;
-    this.#attentionOf = attentionOf ?? { start: 0, end: 0 };
-    this.#ops = new Ops(graph);
-    this.#eps = graph.constant([config.rmsEps], [], 'float32');
-    this.#cos = graph.input(ports.cos, 'float32', [-1, config.headDim]);
-    this.#sin = graph.input(ports.sin, 'float32', [-1, config.headDim]);
-    this.#mask = graph.input(ports.mask, 'float32', [-1, -1]);
+    this.#spec = spec;
+    const positions = graph.input(ports.positions, 'int32', [-1]); // [rows]
+    this.#parts = new LlamaParts(graph, config, positions);
+    this.#mask = this.#visibility(positions);
+    const layers = spec.end - spec.first;
+    const shape = [layers, config.numKvHeads, -1, config.headDim];
+    this.#pastK = this.#parts.ops.unstack(graph.input(ports.pastK, 'float32', shape), layers);
+    this.#pastV = this.#parts.ops.unstack(graph.input(ports.pastV, 'float32', shape), layers);
   }
 
-  embed(): Node {
-    const { graph } = this.#ops;
-    const { vocabSize, hiddenSize } = this.#config;
-    const table = graph.input(ports.embedding, 'float32', [vocabSize, hiddenSize]);
-    return this.#ops.gatherRows(table, graph.input(ports.ids, 'int32', [-1])); // [rows, hidden]
+  run(): void {
+    const { first, end, kind } = this.#spec;
+    const { numLayers, hiddenSize } = this.#config;
+    const { graph } = this.#parts.ops;
+    let x: Node | null =
+      first === 0 ? this.#parts.embed() : graph.input(ports.hiddenIn, 'float32', [-1, hiddenSize]);
+    for (let at = first; at < end && x; at++) {
+      x = this.#layer(at, x, at === numLayers - 1 ? kind : 'all');
+    }
+    if (x && end < numLayers) graph.output(ports.hiddenOut, x, 'float32', [-1, hiddenSize]);
+    else if (x) graph.output(ports.logits, this.#parts.head(x), 'float32', [-1, -1]);
+    this.#parts.outputKv(ports.k, this.#freshK);
+    this.#parts.outputKv(ports.v, this.#freshV);
+    if (this.#attention) graph.output(ports.attention, this.#attention, 'float32', [-1]);
   }
 
-  hiddenInput(): Node {
-    return this.#ops.graph.input(ports.hiddenIn, 'float32', [-1, this.#config.hiddenSize]);
+  /** A key is hidden when it stands behind the query (design: runner rule 2). */
+  #visibility(positions: Node): Node {
+    const { ops } = this.#parts;
+    const past = ops.graph.input(ports.pastPositions, 'int32', [-1]); // [past]
+    const keys = ops.concat([past, positions], 0, 'int32'); // [keys]
+    const behind = ops.greater(keys, ops.reshape(positions, [-1, 1], 'int32')); // [rows, keys]
+    return ops.binary('Mul', behind, ops.graph.constant([HIDDEN], [], 'float32'));
   }
 
-  hiddenOutput(x: Node): void {
-    const shape = [-1, this.#config.hiddenSize];
-    this.#ops.graph.output(ports.hiddenOut, x, 'float32', shape);
-  }
-
-  attentionOutput(): void {
-    if (this.#attention) this.#ops.graph.output(ports.attention, this.#attention, 'float32', [-1]);
-  }
-
-  /** One block; declares the layer's K and V as outputs. `tail` keeps the last row only (or none). */
-  layer(at: number, x: Node, tail: 'all' | GraphKind): Node | null {
-    const o = this.#ops;
-    const { numHeads, numKvHeads, headDim, hiddenSize } = this.#config;
-    const rotated = numHeads + numKvHeads;
-    const width = (rotated + numKvHeads) * headDim;
-    const qkv = o.matMul(this.#normalise(x), this.#weight(at, 'qkv', [hiddenSize, width])); // [rows, width]
-    const byHead = o.transpose(o.reshape(qkv, [-1, rotated + numKvHeads, headDim]), [1, 0, 2]); // [heads, rows, dim]
-    const turned = this.#rotate(o.slice(byHead, [0, 0, 0], [rotated, -1, -1]), rotated);
-    const k = this.#joined(
-      ports.pastK(at),
-      ports.k(at),
-      o.slice(turned, [numHeads, 0, 0], [-1, -1, -1]),
-    );
-    const v = this.#joined(
-      ports.pastV(at),
-      ports.v(at),
-      o.slice(byHead, [rotated, 0, 0], [-1, -1, -1]),
-    );
-    const summed = at >= this.#attentionOf.start && at < this.#attentionOf.end;
-    const q = o.slice(turned, [0, 0, 0], [numHeads, -1, -1]); // [heads, rows, dim]
-    const all = { q, k, v, mask: this.#mask, summed };
-    if (tail === 'all') return this.#block(at, x, all);
+  /** One block. `tail` keeps the last row only (or none). */
+  #layer(at: number, x: Node, tail: 'all' | GraphKind): Node | null {
+    const { ops } = this.#parts;
+    const index = at - this.#spec.first;
+    const fresh = this.#transposed(this.#parts.project(at, x));
+    this.#freshK.push(fresh.k);
+    this.#freshV.push(fresh.v);
+    const { attentionOf } = this.#spec;
+    const all = {
+      q: fresh.q,
+      k: ops.concat([this.#pastK[index]!, fresh.k], 1), // [kvHeads, keys, dim]
+      v: ops.concat([this.#pastV[index]!, fresh.v], 1), // [kvHeads, keys, dim]
+      mask: this.#mask,
+      summed: attentionOf !== null && at >= attentionOf.start && at < attentionOf.end,
+    };
+    if (tail === 'all') return this.#parts.feed(at, x, this.#attended(all));
     if (tail === 'none') {
-      if (summed) this.#attentionWeights(all);
+      if (all.summed) this.#attentionWeights(all);
       return null;
     }
     const last = (node: Node, axis: number, rank: number): Node => this.#lastOf(node, axis, rank);
-    const ofLast = { q: last(q, 1, 3), k, v, mask: last(this.#mask, 0, 2), summed };
-    return this.#block(at, last(x, 0, 2), ofLast);
+    const ofLast = { ...all, q: last(all.q, 1, 3), mask: last(this.#mask, 0, 2) };
+    return this.#parts.feed(at, last(x, 0, 2), this.#attended(ofLast));
   }
 
-  head(x: Node): void {
-    const o = this.#ops;
-    const { hiddenSize, vocabSize } = this.#config;
-    const norm = o.graph.input(ports.outputNorm, 'float32', [hiddenSize]);
-    const table = o.graph.input(ports.head, 'float32', [vocabSize, hiddenSize]);
-    const logits = o.matMul(o.binary('Mul', this.#normalise(x), norm), table, true); // [1, vocab]
-    o.graph.output(ports.logits, logits, 'float32', [-1, vocabSize]);
-  }
-
-  #weight(at: number, name: string, shape: [number, number]): Node {
-    return this.#ops.graph.input(ports.weight(at, name), 'float32', shape);
-  }
-
-  #normalise(x: Node): Node {
-    const o = this.#ops;
-    const meanSquare = o.meanOfLast(o.unary('Square', x), 2); // [rows, 1]
-    return o.binary('Mul', x, o.unary('Rsqrt', o.binary('AddV2', meanSquare, this.#eps)));
-  }
-
-  #rotate(x: Node, heads: number): Node {
-    const o = this.#ops;
-    const { headDim } = this.#config;
-    const swapped = o.reverse(o.reshape(x, [-1, 2, headDim / 2]), 1);
-    const back = o.reshape(swapped, [heads, -1, headDim]); // [heads, rows, dim]
-    return o.binary('AddV2', o.binary('Mul', x, this.#cos), o.binary('Mul', back, this.#sin));
-  }
-
-  #joined(pastName: string, outName: string, fresh: Node): Node {
-    const { numKvHeads, headDim } = this.#config;
-    const shape = [numKvHeads, -1, headDim];
-    const past = this.#ops.graph.input(pastName, 'float32', shape);
-    const all = this.#ops.concat([past, fresh], 1); // [kvHeads, keys, dim]
-    this.#ops.graph.output(outName, all, 'float32', shape);
-    return all;
+  /** Heads first. */
+  #transposed({ q, k, v }: Projected): Projected {
+    const byHead = (node: Node): Node => this.#parts.ops.transpose(node, [1, 0, 2]);
+    return { q: byHead(q), k: byHead(k), v: byHead(v) };
   }
 
   #lastOf(x: Node, axis: number, rank: number): Node {
-    const o = this.#ops;
-    const reversed = o.reverse(x, axis);
+    const { ops } = this.#parts;
     const size = Array.from({ length: rank }, (_, i) => (i === axis ? 1 : -1));
-    return o.slice(
-      reversed,
+    return ops.slice(
+      ops.reverse(x, axis),
       size.map(() => 0),
       size,
     );
   }
 
   #attentionWeights({ q, k, mask, summed }: AttentionInputs): Node {
-    const o = this.#ops;
+    const { ops } = this.#parts;
     const { numHeads, numKvHeads, headDim } = this.#config;
     // [kvHeads, group, rows, dim] x [kvHeads, 1, keys, dim]: the mask then broadcasts without reshapes.
-    const grouped = o.reshape(q, [numKvHeads, numHeads / numKvHeads, -1, headDim]);
-    const keys = o.reshape(k, [numKvHeads, 1, -1, headDim]);
-    const scores = o.binary('AddV2', o.batchMatMul(grouped, keys, true), mask);
-    const weights = o.unary('Softmax', scores); // [kvHeads, group, rows, keys]
+    const grouped = ops.reshape(q, [numKvHeads, numHeads / numKvHeads, -1, headDim]);
+    const keys = ops.reshape(k, [numKvHeads, 1, -1, headDim]);
+    const scores = ops.binary('AddV2', ops.batchMatMul(grouped, keys, true), mask);
+    const weights = ops.unary('Softmax', scores); // [kvHeads, group, rows, keys]
     if (summed) {
-      const byKey = o.sum(weights, [0, 1, 2]); // [keys]
-      this.#attention = this.#attention ? o.binary('AddV2', this.#attention, byKey) : byKey;
+      const byKey = ops.sum(weights, [0, 1, 2]); // [keys]
+      this.#attention = this.#attention ? ops.binary('AddV2', this.#attention, byKey) : byKey;
     }
     return weights;
   }
 
-  #block(at: number, x: Node, inputs: AttentionInputs): Node {
-    const o = this.#ops;
-    const { numHeads, numKvHeads, headDim, hiddenSize, ffnSize } = this.#config;
-    const width = numHeads * headDim;
-    const values = o.reshape(inputs.v, [numKvHeads, 1, -1, headDim]);
-    const mixed = o.batchMatMul(this.#attentionWeights(inputs), values); // [kvHeads, group, rows, dim]
-    const byRow = o.transpose(o.reshape(mixed, [numHeads, -1, headDim]), [1, 0, 2]);
-    const attended = o.reshape(byRow, [-1, width]); // [rows, heads * dim]
-    const output = o.matMul(attended, this.#weight(at, 'output', [width, hiddenSize]));
-    const h = o.binary('AddV2', x, output); // [rows, hidden]
-    const gateUp = this.#weight(at, 'gateUp', [hiddenSize, 2 * ffnSize]);
-    const both = o.matMul(this.#normalise(h), gateUp); // [rows, 2 * ffn]
-    const gate = o.slice(both, [0, 0], [-1, ffnSize]);
-    const up = o.slice(both, [0, ffnSize], [-1, ffnSize]);
-    const active = o.binary('Mul', o.binary('Mul', gate, o.unary('Sigmoid', gate)), up);
-    const down = o.matMul(active, this.#weight(at, 'down', [ffnSize, hiddenSize]));
-    return o.binary('AddV2', h, down);
+  #attended(inputs: AttentionInputs): Node {
+    const { ops } = this.#parts;
+    const { numHeads, numKvHeads, headDim } = this.#config;
+    const values = ops.reshape(inputs.v, [numKvHeads, 1, -1, headDim]);
+    const mixed = ops.batchMatMul(this.#attentionWeights(inputs), values); // [kvHeads, group, rows, dim]
+    const byRow = ops.transpose(ops.reshape(mixed, [numHeads, -1, headDim]), [1, 0, 2]);
+    return ops.reshape(byRow, [-1, numHeads * headDim]); // [rows, heads * dim]
   }
 }
 
 /** The content of saved_model.pb for this part of the model. */
 export function encodeLlamaGraph(config: ModelConfig, spec: GraphSpec): Uint8Array {
   const graph = new GraphBuilder();
-  const llama = new LlamaGraph(graph, config, spec.attentionOf);
-  let x: Node | null = spec.first === 0 ? llama.embed() : llama.hiddenInput();
-  for (let at = spec.first; at < spec.end && x; at++) {
-    x = llama.layer(at, x, at === config.numLayers - 1 ? spec.kind : 'all');
-  }
-  if (x && spec.end < config.numLayers) llama.hiddenOutput(x);
-  else if (x) llama.head(x);
-  llama.attentionOutput();
+  new LlamaGraph(graph, config, spec).run();
   return graph.encode();
 }

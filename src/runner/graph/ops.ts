@@ -1,5 +1,5 @@
 // TensorFlow's ops as functions from nodes to nodes, with the attributes they insist on.
-import type { GraphBuilder, Node } from './saved-model.ts';
+import type { DataType, GraphBuilder, Node } from './saved-model.ts';
 
 const float = { T: { type: 'float32' } } as const;
 
@@ -35,12 +35,25 @@ export class Ops {
     return this.graph.op(op, [a, b], float);
   }
 
+  /** 1 where a > b, else 0. */
+  greater(a: Node, b: Node): Node {
+    const flags = this.graph.op('Greater', [a, b], { T: { type: 'int32' } });
+    return this.graph.op('Cast', [flags], {
+      SrcT: { type: 'bool' },
+      DstT: { type: 'float32' },
+      Truncate: { b: false },
+    });
+  }
+
   unary(op: 'Square' | 'Rsqrt' | 'Sigmoid' | 'Softmax', x: Node): Node {
     return this.graph.op(op, [x], float);
   }
 
-  reshape(x: Node, shape: readonly number[]): Node {
-    return this.graph.op('Reshape', [x, this.ints(shape)], { ...float, Tshape: { type: 'int32' } });
+  reshape(x: Node, shape: readonly number[], type: DataType = 'float32'): Node {
+    return this.graph.op('Reshape', [x, this.ints(shape)], {
+      T: { type },
+      Tshape: { type: 'int32' },
+    });
   }
 
   transpose(x: Node, order: readonly number[]): Node {
@@ -65,10 +78,31 @@ export class Ops {
     });
   }
 
-  concat(parts: readonly Node[], axis: number): Node {
+  /** The `count` members along the first axis, which goes away; the memory stays shared. */
+  unstack(x: Node, count: number): Node[] {
+    const all = this.graph.op('Unpack', [x], { ...float, num: { i: count }, axis: { i: 0 } });
+    return Array.from({ length: count }, (_, i) => (i === 0 ? all : (`${all}:${i}` as Node)));
+  }
+
+  stack(parts: readonly Node[]): Node {
+    return this.graph.op('Pack', parts, { ...float, N: { i: parts.length }, axis: { i: 0 } });
+  }
+
+  /** Cut along an axis into pieces of these sizes, known when the graph runs. */
+  split(x: Node, sizes: Node, axis: number, count: number): Node[] {
+    const at = this.graph.constant([axis], [], 'int32');
+    const all = this.graph.op('SplitV', [x, sizes, at], {
+      ...float,
+      Tlen: { type: 'int32' },
+      num_split: { i: count },
+    });
+    return Array.from({ length: count }, (_, i) => (i === 0 ? all : (`${all}:${i}` as Node)));
+  }
+
+  concat(parts: readonly Node[], axis: number, type: DataType = 'float32'): Node {
     const at = this.graph.constant([axis], [], 'int32');
     return this.graph.op('ConcatV2', [...parts, at], {
-      ...float,
+      T: { type },
       N: { i: parts.length },
       Tidx: { type: 'int32' },
     });

@@ -3,9 +3,9 @@
 // (saved_model, meta_graph, graph, node_def, attr_value, tensor, types); protobufjs does the encoding.
 import protobuf from 'protobufjs';
 
-export type DataType = 'float32' | 'int32';
+export type DataType = 'float32' | 'int32' | 'bool';
 
-const dataTypes: Record<DataType, number> = { float32: 1, int32: 3 };
+const dataTypes: Record<DataType, number> = { float32: 1, int32: 3, bool: 10 };
 
 const field = (id: number, type: string, rule?: 'repeated'): protobuf.IField => ({
   id,
@@ -119,7 +119,7 @@ export class GraphBuilder {
   }
 
   /** A float32 or int32 constant, row-major. */
-  constant(values: readonly number[], shape: GraphShape, dtype: DataType): Node {
+  constant(values: readonly number[], shape: GraphShape, dtype: 'float32' | 'int32'): Node {
     const content = dtype === 'int32' ? Int32Array.from(values) : Float32Array.from(values);
     const tensor = {
       dtype: dataTypes[dtype],

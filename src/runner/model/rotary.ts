@@ -11,33 +11,47 @@ export interface RotaryRows {
 
 export class RotaryTable {
   readonly #tf: Tf;
-  readonly #headDim: number;
-  readonly #frequencies: Float64Array;
+  /** Every position of the context, computed once. */
+  readonly table: RotaryRows; // [positions, headDim]
 
-  constructor(tf: Tf, headDim: number, theta: number) {
+  constructor(tf: Tf, headDim: number, theta: number, numPositions: number) {
     this.#tf = tf;
-    this.#headDim = headDim;
-    this.#frequencies = Float64Array.from({ length: headDim / 2 }, (_, i) =>
-      Math.pow(theta, (-2 * i) / headDim),
-    );
-  }
-
-  /** Tables for one angle step a row: absolute positions, or (target - donor) to move a stored key. */
-  rows(steps: ArrayLike<number>): RotaryRows {
-    const half = this.#headDim / 2;
-    const cos = new Float32Array(steps.length * this.#headDim);
-    const sin = new Float32Array(steps.length * this.#headDim);
-    for (let row = 0; row < steps.length; row++) {
-      const base = row * this.#headDim;
-      for (let i = 0; i < half; i++) {
-        const angle = steps[row]! * this.#frequencies[i]!;
-        cos[base + i] = cos[base + half + i] = Math.cos(angle);
-        sin[base + half + i] = Math.sin(angle);
-        sin[base + i] = -sin[base + half + i]!;
+    const half = headDim / 2;
+    const cos = new Float32Array(numPositions * headDim);
+    const sin = new Float32Array(numPositions * headDim);
+    for (let i = 0; i < half; i++) {
+      const frequency = Math.pow(theta, (-2 * i) / headDim);
+      for (let position = 0; position < numPositions; position++) {
+        const at = position * headDim + i;
+        const angle = position * frequency;
+        cos[at] = cos[at + half] = Math.cos(angle);
+        sin[at + half] = Math.sin(angle);
+        sin[at] = -sin[at + half]!;
       }
     }
-    const shape: [number, number] = [steps.length, this.#headDim];
-    return { cos: this.#tf.tensor2d(cos, shape), sin: this.#tf.tensor2d(sin, shape) };
+    const shape: [number, number] = [numPositions, headDim];
+    this.table = { cos: tf.tensor2d(cos, shape), sin: tf.tensor2d(sin, shape) };
+  }
+
+  /** Tables for these positions. */
+  rows(positions: Int32Array): RotaryRows {
+    const index = this.#tf.tensor1d(positions, 'int32');
+    const rows = {
+      cos: this.#tf.gather(this.table.cos, index),
+      sin: this.#tf.gather(this.table.sin, index),
+    };
+    index.dispose();
+    return rows;
+  }
+
+  /** Tables for steps (target - donor) of either sign: they move keys that are turned already. */
+  steps(steps: Int32Array): RotaryRows {
+    const tf = this.#tf;
+    return tf.tidy(() => {
+      const { cos, sin } = this.rows(steps.map(Math.abs));
+      const signs = tf.tensor2d(Float32Array.from(steps, Math.sign), [steps.length, 1]);
+      return { cos, sin: tf.mul(sin, signs) };
+    }) as unknown as RotaryRows;
   }
 }
 

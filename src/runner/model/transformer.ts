@@ -1,26 +1,26 @@
 // The decoder-only forward pass over any set of rows (token positions), reading like the figure. It
 // knows positions, not plans: imported KV arrives as past keys, fresh K/V joins them before attention,
 // and a key is visible when its position is not behind the query's (design: runner rule 2).
-import type { Rank, Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
+import type { Rank, Tensor, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { Tf } from '../backend/index.ts';
 import { AttentionSum, type AttentionListener, type LayerRange } from './attention-sum.ts';
+import { blockTokens, joinBlocks, type KvBlock } from './kv-block.ts';
 import type { ModelConfig } from './model-config.ts';
 import { rotate, RotaryTable, type RotaryRows } from './rotary.ts';
 import type { LayerWeights, ModelWeights } from './weights.ts';
 
-/** K (rotated) and V of one layer; a type, not an interface, so that tf.tidy takes it. */
-// eslint-disable-next-line @typescript-eslint/consistent-type-definitions -- see above
-export type LayerKv = {
+/** K (rotated) and V of one layer. */
+interface LayerKv {
   readonly k: Tensor3D; // [kvHeads, keys, headDim]
   readonly v: Tensor3D; // [kvHeads, keys, headDim]
-};
+}
 
 export interface ForwardInput {
   readonly ids: Int32Array; // [rows]
   /** Target position of each row, ascending. */
   readonly positions: Int32Array; // [rows]
-  /** Keys that exist already, in any order; null = none. */
-  readonly past: readonly LayerKv[] | null;
+  /** Keys that exist already, in any order; null = none. The caller's. */
+  readonly past: KvBlock | null;
   readonly pastPositions: Int32Array; // [pastKeys]
   /** How many of the last rows need logits. */
   readonly logitRows: number;
@@ -39,8 +39,8 @@ export interface ForwardPart {
 }
 
 export interface ForwardOutput {
-  /** Past and fresh keys, in that order. */
-  readonly kv: readonly LayerKv[];
+  /** The rows' own keys and values, in their order. */
+  readonly kv: KvBlock;
   readonly logits: Tensor2D | null; // [logitRows, vocab]
   /** The rows behind the part's last layer when others follow; the caller owns it. */
   readonly hidden?: Tensor2D | undefined; // [rows, hidden]
@@ -50,7 +50,25 @@ export interface ForwardOutput {
   readonly overheadMs: number;
 }
 
-const HIDDEN = -1e9;
+/** One running sequence that takes its next step. Everything is the caller's. */
+export interface DecodeRow {
+  readonly id: number;
+  readonly position: number;
+  /** Keys that stay as they are. */
+  readonly base: KvBlock | null;
+  /** The latest few keys: all that a step copies. */
+  readonly tail: KvBlock | null;
+}
+
+/** The caller owns it all. */
+export interface DecodeOutput {
+  readonly logits: Tensor2D; // [rows, vocab]
+  /** By row: its tail with the fresh key behind. */
+  readonly tails: readonly KvBlock[];
+}
+
+/** What a key behind the query adds to its score. */
+export const HIDDEN = -1e9;
 
 /** 0 where the key may be seen, HIDDEN where it lies behind the query; null when all are visible. */
 export function visibilityMask(queries: Int32Array, keys: Int32Array): Float32Array | null {
@@ -105,7 +123,7 @@ export class Transformer {
     this.config = config;
     this.#tf = tf;
     this.#weights = weights;
-    this.#rotary = new RotaryTable(tf, config.headDim, config.ropeTheta);
+    this.#rotary = new RotaryTable(tf, config.headDim, config.ropeTheta, config.contextLength);
   }
 
   get tf(): Tf {
@@ -121,7 +139,6 @@ export class Transformer {
     const tf = this.#tf;
     const { first, end } = input.part ?? { first: 0, end: this.config.numLayers };
     const attention = new AttentionSum(tf, input.part?.attentionOf ?? { start: 0, end: 0 });
-    const kv: LayerKv[] = [];
     let overheadMs = 0;
     const timed = <T>(work: () => T): T => {
       const start = performance.now();
@@ -134,35 +151,73 @@ export class Transformer {
     try {
       const result = tf.tidy(() => {
         const rows = timed(() => this.#prepareRows(input));
+        const past = timed(() => this.#unstack(input.past));
         let x = input.part?.hidden ?? this.#embed(input.ids); // [rows, hidden]
+        const fresh: LayerKv[] = [];
         for (let at = first; at < end; at++) {
           const last = at === this.config.numLayers - 1;
-          x = tf.tidy(() => {
-            const fresh = this.#project(this.#weights.layers[at]!, x, rows.rotary);
-            const past = input.past?.[at - first];
-            const joined = timed(() => (past ? this.#join(past, fresh) : fresh));
-            kv.push({ k: tf.keep(joined.k), v: tf.keep(joined.v) });
+          const done = tf.tidy(() => {
+            const { q, ...own } = this.#project(this.#weights.layers[at]!, x, rows.rotary);
+            const before = past[at - first];
+            const kv = timed(() => (before ? this.#join(before, own) : own));
             // Behind the last layer only rows with logits matter; its K/V are needed for all rows.
             const wanted = last ? outputs : input.ids.length;
             const listen = attention.listener(at);
-            return this.#block(at, x, { q: fresh.q, kv: joined, mask: rows.mask, wanted, listen });
+            return { x: this.#block(at, x, { q, kv, mask: rows.mask, wanted, listen }), ...own };
           });
+          x = done.x;
+          fresh.push(done);
         }
-        if (goesOn) return [x];
-        return outputs === 0 ? [] : [this.#head(x)];
-      })[0];
+        const k = tf.stack(fresh.map((layer) => layer.k)) as Tensor4D; // [layers, kvHeads, rows, headDim]
+        const v = tf.stack(fresh.map((layer) => layer.v)) as Tensor4D; // [layers, kvHeads, rows, headDim]
+        if (goesOn) return { k, v, rows: tf.clone(x) };
+        return { k, v, ...(outputs > 0 && { rows: this.#head(x) }) };
+      });
       return {
-        kv,
-        logits: goesOn ? null : (result ?? null),
-        hidden: goesOn ? result : undefined,
+        kv: { k: result.k, v: result.v },
+        logits: goesOn ? null : (result.rows ?? null),
+        hidden: goesOn ? result.rows : undefined,
         attention: attention.take(),
         overheadMs,
       };
     } catch (error) {
       attention.dispose();
-      for (const { k, v } of kv) tf.dispose([k, v]);
       throw error;
     }
+  }
+
+  /**
+   * One token for each of several sequences. Op by op they take turns, each with its keys copied together:
+   * the reference for the graph that runs them at once.
+   */
+  decode(rows: readonly DecodeRow[]): DecodeOutput {
+    const tf = this.#tf;
+    return tf.tidy(() => {
+      const outputs = rows.map(({ id, position, base, tail }) => {
+        const blocks = [base, tail].filter((block) => block !== null);
+        const past = blocks.length > 0 ? joinBlocks(tf, blocks, 'token') : null;
+        const { kv, logits } = this.forward({
+          ids: Int32Array.of(id),
+          positions: Int32Array.of(position),
+          past,
+          // None lies behind the query, whichever they are.
+          pastPositions: new Int32Array(past ? blockTokens(past) : 0),
+          logitRows: 1,
+        });
+        return { logits: logits!, tail: joinBlocks(tf, tail ? [tail, kv] : [kv], 'token') };
+      });
+      const logits = tf.concat(
+        outputs.map((output) => output.logits),
+        0,
+      );
+      return { logits, tails: outputs.map((output) => output.tail) };
+    });
+  }
+
+  #unstack(past: KvBlock | null): LayerKv[] {
+    if (!past) return [];
+    const v = this.#tf.unstack(past.v) as Tensor3D[];
+    return (this.#tf.unstack(past.k) as Tensor3D[]).map((k, at) => ({ k, v: v[at]! }));
   }
 
   #embed(ids: Int32Array): Tensor2D {

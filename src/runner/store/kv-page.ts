@@ -1,10 +1,10 @@
 // One immutable block of K and V: some consecutive token positions of a context, all layers. Contexts
 // that share a prefix share its pages; the last one to let go disposes the tensors.
-import type { LayerKv } from '../model/transformer.ts';
+import { disposeBlock, type KvBlock } from '../model/kv-block.ts';
 
 export interface KvPage {
-  /** Per layer K (rotated at its own position) and V, each [kvHeads, numTokens, headDim]. */
-  readonly kv: readonly LayerKv[];
+  /** K (rotated at its own position) and V, each [layers, kvHeads, numTokens, headDim]. */
+  readonly kv: KvBlock;
   readonly numTokens: number;
   readonly bytes: number;
   refs: number;
@@ -32,9 +32,4 @@ export function headViews(views: readonly PageView[], length: number): PageView[
   return head;
 }
 
-export function disposePage(page: KvPage): void {
-  for (const { k, v } of page.kv) {
-    k.dispose();
-    v.dispose();
-  }
-}
+export const disposePage = (page: KvPage): void => disposeBlock(page.kv);

@@ -54,11 +54,9 @@ export class KvStore {
     return this.#contexts.size;
   }
 
-  /** Number of tensors held: 2 per layer and page. */
+  /** Number of tensors held: two a page. */
   get numTensors(): number {
-    let tensors = 0;
-    for (const page of this.#pages()) tensors += page.kv.length * 2;
-    return tensors;
+    return this.#pages().size * 2;
   }
 
   /** Marks the context as used. */

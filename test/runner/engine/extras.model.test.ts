@@ -44,6 +44,7 @@ describe('top-ups on the quality cases', () => {
       generation: 'golden',
       maxKvBytes: 2 ** 31,
       chunkTokens: 256,
+      sharedChunkTokens: 400,
       maxRunning: 4,
       onFault: (error) => {
         throw error;

@@ -3,7 +3,6 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { PlanImport, ReusePlan } from '../../../src/protocol/index.ts';
 import { defaultReuseOptions } from '../../../src/reuse/index.ts';
 import { Engine } from '../../../src/runner/engine/engine.ts';
-import type { LayerKv } from '../../../src/runner/model/transformer.ts';
 import { golden, realModel } from '../../support/golden.ts';
 import { collect, planOf, requestOf } from '../../support/plans.ts';
 import { divergence, planCase, realTokenClasses, softmax } from '../../support/quality-cases.ts';
@@ -36,6 +35,7 @@ const newEngine = () =>
     generation: 'golden',
     maxKvBytes: 2 ** 31,
     chunkTokens: 256,
+    sharedChunkTokens: 400,
     maxRunning: 4,
     onFault: (error) => {
       throw error;
@@ -103,10 +103,11 @@ describe.each([
       logitRows: 1,
     });
     logits!.dispose();
+    const [keys, values] = [kv.k.arraySync(), kv.v.arraySync()];
     // Undo our rotation and our order of pairs: (i, i + D/2) here, (2i, 2i+1) in the file.
     const half = config.headDim / 2;
-    const unrotated = ({ k }: LayerKv, head: number, pos: number): number[] => {
-      const row = k.arraySync()[head]![pos]!;
+    const unrotated = (layer: number, head: number, pos: number): number[] => {
+      const row = keys[layer]![head]![pos]!;
       const out = new Array<number>(config.headDim);
       for (let i = 0; i < half; i++) {
         const angle = -pos * Math.pow(config.ropeTheta, (-2 * i) / config.headDim);
@@ -117,8 +118,8 @@ describe.each([
     };
     for (const { layer, pos, k_pre_rope, v } of sample.kv) {
       for (let head = 0; head < config.numKvHeads; head++) {
-        const gotK = unrotated(kv[layer]!, head, pos);
-        const gotV = kv[layer]!.v.arraySync()[head]![pos]!;
+        const gotK = unrotated(layer, head, pos);
+        const gotV = values[layer]![head]![pos]!;
         for (let i = 0; i < config.headDim; i++) {
           const [k, value] = [k_pre_rope[head]![i]!, v[head]![i]!];
           expect(Math.abs(gotK[i]! - k)).toBeLessThanOrEqual(1e-3 + 1e-4 * Math.abs(k));
@@ -126,7 +127,7 @@ describe.each([
         }
       }
     }
-    tf.dispose(kv.flatMap(({ k, v }) => [k, v]));
+    tf.dispose(kv);
   }, 60_000);
 });
 

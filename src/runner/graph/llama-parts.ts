@@ -1,0 +1,125 @@
+// What prefill and decode have in common: everything but attention works on rows, whatever they are.
+import type { ModelConfig } from '../model/model-config.ts';
+import { Ops } from './ops.ts';
+import type { GraphBuilder, Node } from './saved-model.ts';
+
+/** Names of the graphs' inputs and outputs. */
+export const ports = {
+  ids: 'ids',
+  positions: 'positions',
+  pastPositions: 'past_positions',
+  cos: 'cos',
+  sin: 'sin',
+  embedding: 'embedding',
+  outputNorm: 'output_norm',
+  head: 'head',
+  weight: (layer: number, name: string): string => `w_${layer}_${name}`,
+  pastK: 'past_k',
+  pastV: 'past_v',
+  k: 'k',
+  v: 'v',
+  logits: 'logits',
+  hiddenIn: 'hidden_in',
+  hiddenOut: 'hidden_out',
+  attention: 'attention',
+};
+
+export interface Projected {
+  readonly q: Node; // [rows, heads, dim], rotated
+  readonly k: Node; // [rows, kvHeads, dim], rotated
+  readonly v: Node; // [rows, kvHeads, dim]
+}
+
+export class LlamaParts {
+  readonly ops: Ops;
+  readonly #config: ModelConfig;
+  readonly #eps: Node;
+  readonly #cos: Node; // [rows, 1, dim]
+  readonly #sin: Node; // [rows, 1, dim]
+
+  /** `positions` [rows] */
+  constructor(graph: GraphBuilder, config: ModelConfig, positions: Node) {
+    this.ops = new Ops(graph);
+    this.#config = config;
+    this.#eps = graph.constant([config.rmsEps], [], 'float32');
+    this.#cos = this.#rotaryRows(ports.cos, positions);
+    this.#sin = this.#rotaryRows(ports.sin, positions);
+  }
+
+  embed(): Node {
+    const { graph } = this.ops;
+    const { vocabSize, hiddenSize } = this.#config;
+    const table = graph.input(ports.embedding, 'float32', [vocabSize, hiddenSize]);
+    return this.ops.gatherRows(table, graph.input(ports.ids, 'int32', [-1])); // [rows, hidden]
+  }
+
+  project(at: number, x: Node): Projected {
+    const o = this.ops;
+    const { numHeads, numKvHeads, headDim, hiddenSize } = this.#config;
+    const rotated = numHeads + numKvHeads;
+    const width = (rotated + numKvHeads) * headDim;
+    const qkv = o.matMul(this.#normalise(x), this.#weight(at, 'qkv', [hiddenSize, width])); // [rows, width]
+    const heads = o.reshape(qkv, [-1, rotated + numKvHeads, headDim]);
+    const turned = this.#rotate(o.slice(heads, [0, 0, 0], [-1, rotated, -1]), rotated);
+    return {
+      q: o.slice(turned, [0, 0, 0], [-1, numHeads, -1]),
+      k: o.slice(turned, [0, numHeads, 0], [-1, numKvHeads, -1]),
+      v: o.slice(heads, [0, rotated, 0], [-1, numKvHeads, -1]),
+    };
+  }
+
+  /** Behind attention: output projection and feed-forward, both added to the rows. */
+  feed(at: number, x: Node, attended: Node): Node {
+    const o = this.ops;
+    const { numHeads, headDim, hiddenSize, ffnSize } = this.#config;
+    const width = numHeads * headDim;
+    const output = o.matMul(attended, this.#weight(at, 'output', [width, hiddenSize]));
+    const h = o.binary('AddV2', x, output); // [rows, hidden]
+    const gateUp = this.#weight(at, 'gateUp', [hiddenSize, 2 * ffnSize]);
+    const both = o.matMul(this.#normalise(h), gateUp); // [rows, 2 * ffn]
+    const gate = o.slice(both, [0, 0], [-1, ffnSize]);
+    const up = o.slice(both, [0, ffnSize], [-1, ffnSize]);
+    const active = o.binary('Mul', o.binary('Mul', gate, o.unary('Sigmoid', gate)), up);
+    const down = o.matMul(active, this.#weight(at, 'down', [ffnSize, hiddenSize]));
+    return o.binary('AddV2', h, down);
+  }
+
+  head(x: Node): Node {
+    const o = this.ops;
+    const { hiddenSize, vocabSize } = this.#config;
+    const norm = o.graph.input(ports.outputNorm, 'float32', [hiddenSize]);
+    const table = o.graph.input(ports.head, 'float32', [vocabSize, hiddenSize]);
+    return o.matMul(o.binary('Mul', this.#normalise(x), norm), table, true); // [rows, vocab]
+  }
+
+  /** By layer [kvHeads, tokens, dim] → one output. */
+  outputKv(name: string, layers: readonly Node[]): void {
+    const { numKvHeads, headDim } = this.#config;
+    const shape = [layers.length, numKvHeads, -1, headDim];
+    this.ops.graph.output(name, this.ops.stack(layers), 'float32', shape);
+  }
+
+  #rotaryRows(name: string, positions: Node): Node {
+    const { headDim } = this.#config;
+    const table = this.ops.graph.input(name, 'float32', [-1, headDim]);
+    return this.ops.reshape(this.ops.gatherRows(table, positions), [-1, 1, headDim]);
+  }
+
+  #weight(at: number, name: string, shape: [number, number]): Node {
+    return this.ops.graph.input(ports.weight(at, name), 'float32', shape);
+  }
+
+  #normalise(x: Node): Node {
+    const o = this.ops;
+    const meanSquare = o.meanOfLast(o.unary('Square', x), 2); // [rows, 1]
+    return o.binary('Mul', x, o.unary('Rsqrt', o.binary('AddV2', meanSquare, this.#eps)));
+  }
+
+  #rotate(x: Node, heads: number): Node {
+    const o = this.ops;
+    const { headDim } = this.#config;
+    const swapped = o.reverse(o.reshape(x, [-1, 2, headDim / 2]), 1);
+    const back = o.reshape(swapped, [-1, heads, headDim]); // [rows, heads, dim]
+    return o.binary('AddV2', o.binary('Mul', x, this.#cos), o.binary('Mul', back, this.#sin));
+  }
+}

@@ -1,0 +1,33 @@
+// Graph bytes → something that runs: TensorFlow reads graphs from a folder only.
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { NamedTensorMap } from '@tensorflow/tfjs-core';
+import type { Tf } from '../backend/index.ts';
+import { SIGNATURE, TAG } from './saved-model.ts';
+
+export interface SavedModel {
+  predict(inputs: NamedTensorMap): NamedTensorMap;
+}
+
+/** tfjs-node's own extension of TensorFlow.js. */
+interface TfNode {
+  readonly node?: {
+    loadSavedModel(path: string, tags: string[], signature: string): Promise<SavedModel>;
+  };
+}
+
+/** `content` is that of saved_model.pb. Throws when the backend cannot run graphs. */
+export async function loadGraph(tf: Tf, content: Uint8Array): Promise<SavedModel> {
+  const { node } = tf as TfNode;
+  if (!node) throw new Error('this backend runs no graphs');
+  const folder = await mkdtemp(join(tmpdir(), 'kvshare-graph-'));
+  try {
+    // The loader expects the folder even when it holds no variable.
+    await mkdir(join(folder, 'variables'));
+    await writeFile(join(folder, 'saved_model.pb'), content);
+    return await node.loadSavedModel(folder, [TAG], SIGNATURE);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
