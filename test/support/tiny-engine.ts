@@ -8,7 +8,7 @@ import { readModelConfig } from '../../src/runner/model/model-config.ts';
 import {
   Transformer,
   type DecodeOutput,
-  type DecodeRow,
+  type DecodeInput,
   type ForwardInput,
   type ForwardOutput,
 } from '../../src/runner/model/transformer.ts';
@@ -83,12 +83,12 @@ export function watched(model: Transformer): Watched {
       const output = forward(input);
       return { ...output, logits: output.logits && observe(output.logits) };
     },
-    decode: (rows: readonly DecodeRow[]): DecodeOutput => {
+    decode: (input: DecodeInput): DecodeOutput => {
       // Op by op, decoding is made of watched forward passes.
-      if (!(model instanceof GraphTransformer)) return decode(rows);
+      if (!(model instanceof GraphTransformer)) return decode(input);
       watch.passes++;
-      const output = decode(rows);
-      return rows.length > 1 ? output : { ...output, logits: observe(output.logits) };
+      const output = decode(input);
+      return input.ids.length > 1 ? output : { ...output, logits: observe(output.logits) };
     },
   });
   const observe = (logits: Tensor2D): Tensor2D => {

@@ -15,7 +15,8 @@ import { layoutOf } from '../model/model-config.ts';
 import type { Transformer } from '../model/transformer.ts';
 import { KvStore } from '../store/kv-store.ts';
 import { capabilities, checkRequest } from './check-request.ts';
-import { decodeTogether, decodeWithRefresh, dueRefresh } from './decode.ts';
+import { DecodeBatch } from './decode-batch.ts';
+import { decodeWithRefresh, dueRefresh } from './decode-refresh.ts';
 import { EventQueue } from './event-queue.ts';
 import type { StepContext } from './forward-rows.ts';
 import { Sequence, type Phase } from './sequence.ts';
@@ -40,15 +41,19 @@ export interface EngineOptions {
   readonly onFault: (error: unknown) => void;
 }
 
+const IDLE_MS = 250;
+
 export class Engine implements Runner {
   readonly #options: EngineOptions;
   readonly #store: KvStore;
   readonly #step: StepContext;
+  readonly #batch: DecodeBatch;
   readonly #speeds = new SpeedMeter();
   readonly #watchers = new Set<EventQueue<StoreEvent>>();
   #sequences: Sequence[] = [];
   #loop: Promise<void> | null = null;
   #closed = false;
+  #idle: NodeJS.Timeout | null = null;
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -61,6 +66,7 @@ export class Engine implements Runner {
         for (const watcher of this.#watchers) watcher.push({ type: 'evicted', segments });
       },
     });
+    this.#batch = new DecodeBatch(model);
     this.#step = {
       model,
       store: this.#store,
@@ -121,10 +127,20 @@ export class Engine implements Runner {
   /** Measures this machine before the first request: also the warm-up of every kernel. */
   calibrate(): void {
     this.#speeds.calibrate(this.#options.model);
+    if (this.#options.model.warmUp()) this.#warmUpWhenIdle();
+  }
+
+  /** What only several requests at once need gets ready while there are none. */
+  #warmUpWhenIdle(): void {
+    this.#idle = setTimeout(() => {
+      if (this.#closed) return;
+      if (this.#loop || this.#options.model.warmUp()) this.#warmUpWhenIdle();
+    }, IDLE_MS).unref();
   }
 
   async close(): Promise<void> {
     this.#closed = true;
+    if (this.#idle) clearTimeout(this.#idle);
     await this.#loop;
     for (const sequence of this.#sequences) sequence.end('cancelled');
     this.#sequences = [];
@@ -177,25 +193,30 @@ export class Engine implements Runner {
       });
     }
     const together = decoding.filter((s) => !refreshing.includes(s) && this.#goesOn(s));
-    if (together.length === 0) return;
-    try {
-      decodeTogether(together, this.#step);
-    } catch (error) {
-      // Whose fault it is shows when each is alone.
-      if (together.length > 1) {
-        for (const sequence of together) await this.#decode([sequence]);
-        return;
-      }
-      this.#options.onFault(error);
-      together[0]!.fail();
+    for (let at = 0; at < together.length; at += this.#batch.capacity) {
+      await this.#decodeBatch(together.slice(at, at + this.#batch.capacity));
     }
-    for (const sequence of together) if (sequence.phase === 'decode') this.#emitToken(sequence);
+  }
+
+  async #decodeBatch(sequences: readonly Sequence[]): Promise<void> {
+    try {
+      this.#batch.step(sequences);
+      for (const sequence of sequences) this.#emitToken(sequence);
+    } catch (error) {
+      // A step has no fault of one sequence: what fails is the machine (memory).
+      this.#options.onFault(error);
+      this.#batch.clear();
+      for (const sequence of sequences) if (sequence.phase === 'decode') sequence.fail();
+    }
     await nextTurn();
   }
 
   /** False = the client has gone. */
   #goesOn(sequence: Sequence): boolean {
-    if (sequence.signal.aborted && sequence.phase !== 'done') sequence.end('cancelled');
+    if (sequence.signal.aborted && sequence.phase !== 'done') {
+      this.#batch.leave(sequence);
+      sequence.end('cancelled');
+    }
     return sequence.phase !== 'done';
   }
 
@@ -219,6 +240,7 @@ export class Engine implements Runner {
       tokens.length + sequence.generated.length >= this.#options.model.config.contextLength;
     if (!stopped && !full && sequence.generated.length < sampling.maxTokens) return;
     if (sequence.phase === 'keep') keepPrompt(sequence, this.#step);
+    this.#batch.leave(sequence);
     keepAnswer(sequence, this.#step);
     sequence.end(stopped ? 'stop' : 'length');
   }

@@ -13,16 +13,12 @@ import {
   type KvBlock,
 } from '../model/kv-block.ts';
 
-/** A longer tail is worth a copy of everything, so that the steps to come copy less. */
-const LONGEST_TAIL = 32;
 /** More pieces than this are taken faster from one joined block. */
 const MOST_PIECES = 4;
 
 export class LiveKv {
   #blocks: KvBlock[] = [];
   #positions = new Int32Array(0);
-  /** Whether the last block is the short one that grows while decoding. */
-  #hasTail = false;
 
   /** Target position by row. */
   get positions(): Int32Array {
@@ -36,30 +32,16 @@ export class LiveKv {
       this.#blocks.forEach(disposeBlock);
       this.#blocks = [all];
     }
-    this.#hasTail = false;
     return this.#blocks[0] ?? null;
   }
 
   /** Takes ownership of the block that holds these positions. */
-  append(block: KvBlock, positions: Int32Array): void {
+  append(block: KvBlock, fresh: Int32Array): void {
     this.#blocks.push(block);
-    this.#addPositions(positions);
-  }
-
-  /** For a step of decoding: one long block and a short tail. Both stay this cache's own. */
-  split(tf: Tf): { base: KvBlock | null; tail: KvBlock | null } {
-    const long = this.#hasTail && blockTokens(this.#blocks.at(-1)!) >= LONGEST_TAIL;
-    if (!this.#hasTail || long || this.#blocks.length > 2) this.joined(tf);
-    const tail = this.#hasTail ? this.#blocks[1]! : null;
-    return { base: this.#blocks[0] ?? null, tail };
-  }
-
-  /** Takes ownership of the tail that holds one more position; `split` came before. */
-  replaceTail(tail: KvBlock, position: number): void {
-    if (this.#hasTail) disposeBlock(this.#blocks.pop()!);
-    this.#blocks.push(tail);
-    this.#hasTail = true;
-    this.#addPositions(Int32Array.of(position));
+    const positions = new Int32Array(this.#positions.length + fresh.length);
+    positions.set(this.#positions);
+    positions.set(fresh, this.#positions.length);
+    this.#positions = positions;
   }
 
   /** Copies positions [start, end) in ascending order; the caller owns the result. */
@@ -131,15 +113,7 @@ export class LiveKv {
   clear(): void {
     this.#blocks.forEach(disposeBlock);
     this.#blocks = [];
-    this.#hasTail = false;
     this.#positions = new Int32Array(0);
-  }
-
-  #addPositions(fresh: Int32Array): void {
-    const positions = new Int32Array(this.#positions.length + fresh.length);
-    positions.set(this.#positions);
-    positions.set(fresh, this.#positions.length);
-    this.#positions = positions;
   }
 
   /** The wanted positions as stretches of one block each. */

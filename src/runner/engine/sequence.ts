@@ -57,6 +57,16 @@ export class Sequence {
     this.fresh = Int32Array.from(positions(this.plannedRecompute()));
   }
 
+  /** Prompt and answer so far. */
+  get numTokens(): number {
+    return this.request.tokens.length + this.generated.length;
+  }
+
+  /** That of the last generated token: it is sampled, its K and V are still to be computed. */
+  get lastPosition(): number {
+    return this.numTokens - 1;
+  }
+
   plannedRecompute(): readonly TokenRange[] {
     return this.request.plan?.recompute ?? [{ start: 0, end: this.request.tokens.length }];
   }

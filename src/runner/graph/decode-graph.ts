@@ -1,91 +1,132 @@
 // One step of decoding for several sequences as one TensorFlow graph: the weights are read once for all of
-// them, attention runs over each one's own keys. A sequence's keys come in two parts so that nothing long is
-// copied: `base` stays as it is, the short `tail` grows by the fresh key and is given back.
+// them, attention runs over each one's own keys. Keys come in two parts so that nothing long is copied:
+// each row's `base` stays as it is; the latest keys of all rows share one short `tail`, which grows by a
+// column and is given back. Scores over the bases are padded to one length, so that softmax and everything
+// about the tail are single ops for all rows.
 import type { ModelConfig } from '../model/model-config.ts';
+import { HIDDEN } from '../model/transformer.ts';
 import { LlamaParts, ports } from './llama-parts.ts';
 import { GraphBuilder, type Node } from './saved-model.ts';
 
-/** Names of the inputs and outputs that each sequence has for itself. */
-export const rowPorts = (row: number) => ({
-  baseK: `base_k_${row}`,
-  baseV: `base_v_${row}`,
-  tailK: `tail_k_${row}`,
-  tailV: `tail_v_${row}`,
-  /** Keys in the base, and in the tail with the fresh one. */
-  sizes: `sizes_${row}`,
-  k: `k_${row}`,
-  v: `v_${row}`,
-});
+export const decodePorts = {
+  tailK: 'tail_k',
+  tailV: 'tail_v',
+  /** [rows, 1, 1, tail + 1]: HIDDEN where a column is not the row's own. */
+  tailMask: 'tail_mask',
+  /** [2]: keys in the longest base, columns of the grown tail. */
+  sizes: 'sizes',
+  grownK: 'grown_k',
+  grownV: 'grown_v',
+  baseK: (row: number): string => `base_k_${row}`,
+  baseV: (row: number): string => `base_v_${row}`,
+  /** [3, 2]: what pads the row's scores to the longest base. */
+  padding: (row: number): string => `padding_${row}`,
+  /** [4]: shape of the row's own scores within all of them. */
+  scores: (row: number): string => `scores_${row}`,
+};
 
-class DecodeRow {
+interface Row {
+  /** By layer [kvHeads, base, dim]. */
+  readonly baseK: readonly Node[];
+  readonly baseV: readonly Node[];
+  readonly padding: Node;
+  readonly scores: Node;
+}
+
+class DecodeGraph {
+  readonly #config: ModelConfig;
   readonly #parts: LlamaParts;
+  readonly #rows: readonly Row[];
+  readonly #tailK: readonly Node[]; // by layer [rows, kvHeads, tail, dim]
+  readonly #tailV: readonly Node[]; // by layer [rows, kvHeads, tail, dim]
+  readonly #tailMask: Node;
   readonly #sizes: Node;
-  readonly #names: ReturnType<typeof rowPorts>;
-  /** By layer [kvHeads, base or tail, dim]. */
-  readonly #past: Record<'baseK' | 'baseV' | 'tailK' | 'tailV', Node[]>;
-  readonly #tailK: Node[] = []; // by layer [kvHeads, tail + 1, dim]
-  readonly #tailV: Node[] = []; // by layer [kvHeads, tail + 1, dim]
+  readonly #hidden: Node;
+  readonly #grownK: Node[] = []; // by layer [rows, kvHeads, tail + 1, dim]
+  readonly #grownV: Node[] = []; // by layer [rows, kvHeads, tail + 1, dim]
 
-  constructor(parts: LlamaParts, config: ModelConfig, row: number) {
-    this.#parts = parts;
-    this.#names = rowPorts(row);
+  constructor(graph: GraphBuilder, config: ModelConfig, batch: number) {
+    this.#config = config;
+    this.#parts = new LlamaParts(graph, config, graph.input(ports.positions, 'int32', [-1]));
     const { numLayers, numKvHeads, headDim } = config;
-    const { graph } = parts.ops;
-    const layers = (name: string): Node[] => {
-      const shape = [numLayers, numKvHeads, -1, headDim];
-      return parts.ops.unstack(graph.input(name, 'float32', shape), numLayers);
-    };
-    const { baseK, baseV, tailK, tailV, sizes } = this.#names;
-    this.#sizes = graph.input(sizes, 'int32', [2]);
-    this.#past = {
-      baseK: layers(baseK),
-      baseV: layers(baseV),
-      tailK: layers(tailK),
-      tailV: layers(tailV),
-    };
+    const layers = (name: string, shape: readonly number[]): Node[] =>
+      this.#parts.ops.unstack(graph.input(name, 'float32', [numLayers, ...shape]), numLayers);
+    this.#rows = Array.from({ length: batch }, (_, row) => ({
+      baseK: layers(decodePorts.baseK(row), [numKvHeads, -1, headDim]),
+      baseV: layers(decodePorts.baseV(row), [numKvHeads, -1, headDim]),
+      padding: graph.input(decodePorts.padding(row), 'int32', [3, 2]),
+      scores: graph.input(decodePorts.scores(row), 'int32', [4]),
+    }));
+    this.#tailK = layers(decodePorts.tailK, [batch, numKvHeads, -1, headDim]);
+    this.#tailV = layers(decodePorts.tailV, [batch, numKvHeads, -1, headDim]);
+    this.#tailMask = graph.input(decodePorts.tailMask, 'float32', [batch, 1, 1, -1]);
+    this.#sizes = graph.input(decodePorts.sizes, 'int32', [2]);
+    this.#hidden = graph.constant([HIDDEN], [], 'float32');
   }
 
-  /** q [kvHeads, group, dim], k and v [kvHeads, 1, dim] → [kvHeads, group, dim] */
-  attend(at: number, q: Node, k: Node, v: Node): Node {
+  run(): void {
+    const { numLayers, numKvHeads, headDim } = this.#config;
+    const { graph } = this.#parts.ops;
+    let x = this.#parts.embed(); // [rows, hidden]
+    for (let at = 0; at < numLayers; at++) x = this.#parts.feed(at, x, this.#attended(at, x));
+    graph.output(ports.logits, this.#parts.head(x), 'float32', [-1, -1]);
+    const shape = [numLayers, this.#rows.length, numKvHeads, -1, headDim];
     const { ops } = this.#parts;
-    const tailK = ops.concat([this.#past.tailK[at]!, k], 1); // [kvHeads, tail + 1, dim]
-    const tailV = ops.concat([this.#past.tailV[at]!, v], 1); // [kvHeads, tail + 1, dim]
-    this.#tailK.push(tailK);
-    this.#tailV.push(tailV);
-    const scores = ops.concat(
-      [ops.batchMatMul(q, this.#past.baseK[at]!, true), ops.batchMatMul(q, tailK, true)],
-      2,
-    ); // [kvHeads, group, keys]
-    const [ofBase, ofTail] = ops.split(ops.unary('Softmax', scores), this.#sizes, 2, 2);
-    return ops.binary(
+    graph.output(decodePorts.grownK, ops.stack(this.#grownK), 'float32', shape);
+    graph.output(decodePorts.grownV, ops.stack(this.#grownV), 'float32', shape);
+  }
+
+  /** x [rows, hidden] → [rows, heads * dim] */
+  #attended(at: number, x: Node): Node {
+    const { ops } = this.#parts;
+    const { numHeads, numKvHeads, headDim } = this.#config;
+    const projected = this.#parts.project(at, x);
+    const byHead = (node: Node, queries: number): Node =>
+      ops.reshape(node, [-1, numKvHeads, queries, headDim]);
+    const q = byHead(projected.q, numHeads / numKvHeads); // [rows, kvHeads, group, dim]
+    const tailK = ops.concat([this.#tailK[at]!, byHead(projected.k, 1)], 2); // [rows, kvHeads, tail + 1, dim]
+    const tailV = ops.concat([this.#tailV[at]!, byHead(projected.v, 1)], 2); // [rows, kvHeads, tail + 1, dim]
+    this.#grownK.push(tailK);
+    this.#grownV.push(tailV);
+    const ofBases = this.#baseScores(at, q); // [rows, kvHeads, group, longest]
+    const ofTail = ops.binary('AddV2', ops.batchMatMul(q, tailK, true), this.#tailMask);
+    const weights = ops.unary('Softmax', ops.concat([ofBases, ofTail], 3));
+    const [toBases, toTail] = ops.split(weights, this.#sizes, 3, 2);
+    const mixed = ops.binary(
       'AddV2',
-      ops.batchMatMul(ofBase!, this.#past.baseV[at]!),
-      ops.batchMatMul(ofTail!, tailV),
+      this.#mixBases(at, toBases!),
+      ops.batchMatMul(toTail!, tailV),
+    ); // [rows, kvHeads, group, dim]
+    return ops.reshape(mixed, [-1, numHeads * headDim]);
+  }
+
+  #baseScores(at: number, q: Node): Node {
+    const { ops } = this.#parts;
+    const queries = ops.unstack(q, this.#rows.length); // by row [kvHeads, group, dim]
+    return ops.stack(
+      this.#rows.map(({ baseK, padding }, row) => {
+        const scores = ops.batchMatMul(queries[row]!, baseK[at]!, true); // [kvHeads, group, base]
+        return ops.pad(scores, padding, this.#hidden);
+      }),
     );
   }
 
-  output(): void {
-    this.#parts.outputKv(this.#names.k, this.#tailK);
-    this.#parts.outputKv(this.#names.v, this.#tailV);
+  /** weights [rows, kvHeads, group, longest] → [rows, kvHeads, group, dim] */
+  #mixBases(at: number, weights: Node): Node {
+    const { ops } = this.#parts;
+    return ops.concat(
+      this.#rows.map(({ baseV, scores }, row) => {
+        const own = ops.sliceTo(weights, [row, 0, 0, 0], scores); // [1, kvHeads, group, base]
+        return ops.batchMatMul(own, baseV[at]!); // [1, kvHeads, group, dim]
+      }),
+      0,
+    );
   }
 }
 
 /** The content of saved_model.pb for a step of `batch` sequences. */
 export function encodeDecodeGraph(config: ModelConfig, batch: number): Uint8Array {
   const graph = new GraphBuilder();
-  const parts = new LlamaParts(graph, config, graph.input(ports.positions, 'int32', [-1]));
-  const rows = Array.from({ length: batch }, (_, row) => new DecodeRow(parts, config, row));
-  const { numHeads, numKvHeads, headDim } = config;
-  const byRow = (node: Node, queries: number): Node[] =>
-    parts.ops.unstack(parts.ops.reshape(node, [batch, numKvHeads, queries, headDim]), batch);
-  let x = parts.embed(); // [batch, hidden]
-  for (let at = 0; at < config.numLayers; at++) {
-    const { q, k, v } = parts.project(at, x);
-    const [qs, ks, vs] = [byRow(q, numHeads / numKvHeads), byRow(k, 1), byRow(v, 1)];
-    const mixed = parts.ops.stack(rows.map((row, i) => row.attend(at, qs[i]!, ks[i]!, vs[i]!)));
-    x = parts.feed(at, x, parts.ops.reshape(mixed, [batch, numHeads * headDim])); // [batch, hidden]
-  }
-  graph.output(ports.logits, parts.head(x), 'float32', [-1, config.vocabSize]);
-  for (const row of rows) row.output();
+  new DecodeGraph(graph, config, batch).run();
   return graph.encode();
 }

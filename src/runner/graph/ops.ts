@@ -71,6 +71,22 @@ export class Ops {
     });
   }
 
+  /** `size` is known when the graph runs. */
+  sliceTo(x: Node, begin: readonly number[], size: Node): Node {
+    return this.graph.op('Slice', [x, this.ints(begin), size], {
+      ...float,
+      Index: { type: 'int32' },
+    });
+  }
+
+  /** `padding` [rank, 2], known when the graph runs. */
+  pad(x: Node, padding: Node, value: Node): Node {
+    return this.graph.op('PadV2', [x, padding, value], {
+      ...float,
+      Tpaddings: { type: 'int32' },
+    });
+  }
+
   reverse(x: Node, axis: number): Node {
     return this.graph.op('ReverseV2', [x, this.ints([axis])], {
       ...float,
@@ -100,6 +116,7 @@ export class Ops {
   }
 
   concat(parts: readonly Node[], axis: number, type: DataType = 'float32'): Node {
+    if (parts.length === 1) return parts[0]!;
     const at = this.graph.constant([axis], [], 'int32');
     return this.graph.op('ConcatV2', [...parts, at], {
       T: { type },

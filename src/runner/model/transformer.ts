@@ -1,10 +1,11 @@
 // The decoder-only forward pass over any set of rows (token positions), reading like the figure. It
 // knows positions, not plans: imported KV arrives as past keys, fresh K/V joins them before attention,
 // and a key is visible when its position is not behind the query's (design: runner rule 2).
-import type { Rank, Tensor, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Rank, Tensor, Tensor2D, Tensor3D, Tensor4D, Tensor5D } from '@tensorflow/tfjs-core';
 import type { Tf } from '../backend/index.ts';
 import { AttentionSum, type AttentionListener, type LayerRange } from './attention-sum.ts';
 import { blockTokens, joinBlocks, type KvBlock } from './kv-block.ts';
+import { tailRow, type KvTail } from './kv-tail.ts';
 import type { ModelConfig } from './model-config.ts';
 import { rotate, RotaryTable, type RotaryRows } from './rotary.ts';
 import type { LayerWeights, ModelWeights } from './weights.ts';
@@ -50,21 +51,23 @@ export interface ForwardOutput {
   readonly overheadMs: number;
 }
 
-/** One running sequence that takes its next step. Everything is the caller's. */
-export interface DecodeRow {
-  readonly id: number;
-  readonly position: number;
-  /** Keys that stay as they are. */
-  readonly base: KvBlock | null;
-  /** The latest few keys: all that a step copies. */
-  readonly tail: KvBlock | null;
+/** One token for each of several sequences (rows). Everything stays the caller's. */
+export interface DecodeInput {
+  readonly ids: Int32Array; // [rows]
+  readonly positions: Int32Array; // [rows]
+  /** By row the keys that stay as they are. */
+  readonly bases: readonly (KvBlock | null)[];
+  /** The keys behind them: all that a step copies. */
+  readonly tail: KvTail | null;
+  /** By row its first own column of the tail. */
+  readonly tailStarts: readonly number[];
 }
 
 /** The caller owns it all. */
 export interface DecodeOutput {
   readonly logits: Tensor2D; // [rows, vocab]
-  /** By row: its tail with the fresh key behind. */
-  readonly tails: readonly KvBlock[];
+  /** With one more column: the fresh keys. */
+  readonly tail: KvTail;
 }
 
 /** What a key behind the query adds to its score. */
@@ -112,6 +115,10 @@ interface AttentionInputs {
   /** Hears the attention weights; null = nobody asked. */
   readonly listen: AttentionListener | null;
 }
+
+const MOST_DECODE_ROWS = 8;
+
+const isBlock = (block: KvBlock | null): block is KvBlock => block !== null;
 
 export class Transformer {
   readonly config: ModelConfig;
@@ -186,32 +193,49 @@ export class Transformer {
     }
   }
 
+  /** How many rows a step is made for when there are so many sequences; at most `decodeRows(Infinity)`. */
+  decodeRows(sequences: number): number {
+    return Math.min(sequences, MOST_DECODE_ROWS);
+  }
+
   /**
-   * One token for each of several sequences. Op by op they take turns, each with its keys copied together:
-   * the reference for the graph that runs them at once.
+   * The next token of several sequences. Op by op they take turns, each with its keys copied together: the
+   * reference for the graph that runs them at once.
    */
-  decode(rows: readonly DecodeRow[]): DecodeOutput {
+  decode({ ids, positions, bases, tail, tailStarts }: DecodeInput): DecodeOutput {
     const tf = this.#tf;
     return tf.tidy(() => {
-      const outputs = rows.map(({ id, position, base, tail }) => {
-        const blocks = [base, tail].filter((block) => block !== null);
+      const rows = bases.map((base, row) => {
+        const blocks = [base, tail && tailRow(tf, tail, row, tailStarts[row]!)].filter(isBlock);
         const past = blocks.length > 0 ? joinBlocks(tf, blocks, 'token') : null;
         const { kv, logits } = this.forward({
-          ids: Int32Array.of(id),
-          positions: Int32Array.of(position),
+          ids: ids.slice(row, row + 1),
+          positions: positions.slice(row, row + 1),
           past,
           // None lies behind the query, whichever they are.
           pastPositions: new Int32Array(past ? blockTokens(past) : 0),
           logitRows: 1,
         });
-        return { logits: logits!, tail: joinBlocks(tf, tail ? [tail, kv] : [kv], 'token') };
+        return { logits: logits!, ...kv };
       });
+      const grown = (which: 'k' | 'v'): Tensor5D => {
+        const fresh = tf.stack(
+          rows.map((row) => row[which]),
+          1,
+        ) as Tensor5D; // [layers, rows, kvHeads, 1, headDim]
+        return tail ? tf.concat([tail[which], fresh], 3) : fresh;
+      };
       const logits = tf.concat(
-        outputs.map((output) => output.logits),
+        rows.map((row) => row.logits),
         0,
-      );
-      return { logits, tails: outputs.map((output) => output.tail) };
+      ); // [rows, vocab]
+      return { logits, tail: { k: grown('k'), v: grown('v') } };
     });
+  }
+
+  /** Gets ready what would make the first step of its kind slow, one thing at a call; false = all is. */
+  warmUp(): boolean {
+    return false;
   }
 
   #unstack(past: KvBlock | null): LayerKv[] {
