@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { parseConfigFile, type FileSettings } from './config-file.ts';
 import { KvShareError } from './errors.ts';
 import { backendRequests, type BackendRequest } from './runner/backend/index.ts';
+import { schedulers, type Scheduler } from './runner/schedulers.ts';
 
 export interface Settings extends FileSettings {
   readonly cacheDir: string;
@@ -17,6 +18,8 @@ export interface Settings extends FileSettings {
   readonly backend: BackendRequest;
   /** Most bytes of KV kept by the runner. */
   readonly kvBytes: number;
+  /** Order in which the runner serves waiting requests. */
+  readonly scheduler: Scheduler;
   /** Address of a runner that runs elsewhere (`kvshare sidecar --runner URL`). */
   readonly runnerUrl: string | null;
   readonly logLevel: string;
@@ -30,6 +33,7 @@ const flags = {
   model: { type: 'string' },
   backend: { type: 'string' },
   'kv-bytes': { type: 'string' },
+  scheduler: { type: 'string' },
   runner: { type: 'string' },
   'log-level': { type: 'string' },
   'cache-dir': { type: 'string' },
@@ -57,12 +61,15 @@ function parsePort(text: string, source: string): number {
   return port;
 }
 
-function parseBackend(text: string, source: string): BackendRequest {
-  const known = backendRequests.find((name) => name === text);
-  if (known) return known;
-  const names = backendRequests.join(', ');
-  throw new KvShareError('config_invalid', `${source} must be one of ${names}, not "${text}".`);
-}
+/** A parser for one of the known names. */
+const oneOf =
+  <T extends string>(known: readonly T[]) =>
+  (text: string, source: string): T => {
+    const found = known.find((name) => name === text);
+    if (found !== undefined) return found;
+    const names = known.join(', ');
+    throw new KvShareError('config_invalid', `${source} must be one of ${names}, not "${text}".`);
+  };
 
 function readFlags(argv: readonly string[]): Partial<Record<FlagName, string>> {
   try {
@@ -109,8 +116,9 @@ export function readSettings(
     host: text('host') ?? '127.0.0.1',
     port: pick('port', parsePort) ?? 8080,
     modelPath: text('model'),
-    backend: pick('backend', parseBackend) ?? 'auto',
+    backend: pick('backend', oneOf<BackendRequest>(backendRequests)) ?? 'auto',
     kvBytes: pick('kv-bytes', parseBytes) ?? Math.floor(totalmem() / 4),
+    scheduler: pick('scheduler', oneOf(schedulers)) ?? 'reuse-aware',
     runnerUrl: text('runner'),
     logLevel: text('log-level') ?? 'info',
   });

@@ -25,6 +25,8 @@ describe('readSettings', () => {
     expect(readSettings([], { KVSHARE_PORT: '9000' }).port).toBe(9000);
     expect(readSettings(['--port', '9001'], { KVSHARE_PORT: '9000' }).port).toBe(9001);
     expect(readSettings(['--kv-bytes', '2GiB'], {}).kvBytes).toBe(2 ** 31);
+    expect(readSettings([], {}).scheduler).toBe('reuse-aware');
+    expect(readSettings([], { KVSHARE_SCHEDULER: 'fifo' }).scheduler).toBe('fifo');
   });
 
   it('reads tenants, keys from the environment, and thresholds', () => {
@@ -118,6 +120,7 @@ routes:
   it.each([
     [['--port', 'x'], /--port must be a port number/],
     [['--backend', 'abacus'], /--backend must be one of auto/],
+    [['--scheduler', 'lifo'], /--scheduler must be one of reuse-aware, fifo/],
     [['--kv-bytes', 'much'], /--kv-bytes must be a size/],
     [['--prot', '1'], /--prot/],
     [['--config', '/nonexistent.yaml'], /cannot be read/],

@@ -8,6 +8,7 @@ import { startSidecar } from './sidecar-command.ts';
 const runnerArgs = (settings: Settings): string[] => [
   ...['--backend', settings.backend],
   ...['--kv-bytes', `${settings.kvBytes}`],
+  ...['--scheduler', settings.scheduler],
   ...['--cache-dir', settings.cacheDir],
   ...(settings.modelPath === null ? [] : ['--model', settings.modelPath]),
 ];

@@ -7,6 +7,7 @@ import { GraphTransformer } from './graph/index.ts';
 import { layoutOf, readModelConfig, type ModelConfig } from './model/model-config.ts';
 import { Transformer } from './model/transformer.ts';
 import { loadWeights, type ModelWeights } from './model/weights.ts';
+import type { Scheduler } from './schedulers.ts';
 
 export interface LoadEngineOptions {
   readonly backend: Backend;
@@ -20,6 +21,7 @@ export interface LoadEngineOptions {
   readonly chunkTokens?: number;
   readonly sharedChunkTokens?: number;
   readonly maxRunning?: number;
+  readonly scheduler?: Scheduler;
   readonly onFault: (error: unknown) => void;
   /** Share of the weights that are loaded, 0..1. */
   readonly onProgress?: (share: number) => void;
