@@ -1,43 +1,34 @@
 // `kvshare native` with every outside tool replaced by a script, so that failures can be arranged and
 // nothing is downloaded. The real build is exercised by build-native.model.test.ts.
-import { spawn, type ChildProcess } from 'node:child_process';
 import {
-  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
   readdirSync,
   rmSync,
-  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { buildNative, findNative } from '../../src/native/index.ts';
 import { nativeFolder, packageFolder, wheelHere } from '../../src/native/recipe.ts';
+import { fakeTools, outcome, root, type FakeTools } from '../support/fake-tools.ts';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
 let folder: string;
 let cacheDir: string;
+let tool: FakeTools['tool'];
+let node: FakeTools['node'];
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'kvshare-native-'));
   cacheDir = join(folder, 'cache');
-  mkdirSync(join(folder, 'bin'));
-  symlinkSync('/usr/bin/env', join(folder, 'bin', 'env'));
+  ({ tool, node } = fakeTools(folder));
 });
 afterEach(() => {
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 });
-
-function tool(name: string, script: string): void {
-  const path = join(folder, 'bin', name);
-  writeFileSync(path, `#!/bin/sh\n${script}\n`);
-  chmodSync(path, 0o755);
-}
 
 /** All tools there; `download` is what `pip download` does with its target folder in $dir. */
 function allTools(download: string): void {
@@ -50,22 +41,6 @@ function allTools(download: string): void {
     dir=$2
     ${download}`,
   );
-}
-
-const node = (args: readonly string[]): ChildProcess =>
-  spawn(process.execPath, ['--import', 'tsx', ...args], {
-    cwd: root,
-    env: { PATH: join(folder, 'bin'), HOME: folder },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-
-async function outcome(child: ChildProcess): Promise<{ code: number | null; lines: string[] }> {
-  let text = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.on('data', (chunk: Buffer) => (text += chunk.toString()));
-  }
-  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
-  return { code, lines: text.trim().split('\n') };
 }
 
 const native = () => node(['src/main.ts', 'native', '--cache-dir', cacheDir]);
