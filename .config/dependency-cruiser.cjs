@@ -15,7 +15,7 @@ const only = (name, comment, from, allowed) => ({
 /** What others may import of a room: its index.ts, and the few second doors that keep an engine out of a sidecar. */
 const doors = [
   '^src/[^/]+/index\\.ts$',
-  '^src/runner/(client|server|load-engine)\\.ts$',
+  '^src/runner/(client|server|load-engine|schedulers)\\.ts$',
   '^src/runner/backend/index\\.ts$',
   '^src/protocol/wire\\.ts$',
 ];
@@ -59,7 +59,7 @@ module.exports = {
     {
       name: 'through-the-door',
       comment:
-        'Other rooms are entered through index.ts (runner: client, server, load-engine; protocol: wire).',
+        'Other rooms are entered through index.ts (runner: client, server, load-engine, schedulers; protocol: wire).',
       severity: 'error',
       from: { path: '^src/([^/]+)/' },
       to: {
@@ -129,7 +129,7 @@ module.exports = {
       'config-knows-options',
       'config.ts composes option types and defaults; it starts nothing.',
       '^src/config(-file|-schema)?\\.ts$',
-      '^src/(config-(file|schema)\\.ts|errors\\.ts|routes/|runner/backend/)',
+      '^src/(config-(file|schema)\\.ts|errors\\.ts|routes/|runner/(backend/|schedulers\\.ts))',
     ),
     only(
       'examples-use-the-public-door',
@@ -239,6 +239,12 @@ module.exports = {
       `^src/native/|${leaves}`,
     ),
     only(
+      'llama-server-knows-leaves',
+      'llama-server builds the peer of a benchmark.',
+      room('llama-server'),
+      `^src/llama-server/|${leaves}`,
+    ),
+    only(
       'serve-starts-processes',
       'serve keeps processes alive.',
       room('serve'),
@@ -260,7 +266,7 @@ module.exports = {
       'bench-measures-from-outside',
       'Suites drive a served KVShare, or replay the pure rooms; they reach into no server.',
       room('bench'),
-      `^src/(bench|harness|tokenizer|match|reuse|replay|similar|embed|vectors)/|${leaves}`,
+      `^src/(bench|harness|serve|tokenizer|match|reuse|replay|similar|embed|vectors)/|${leaves}`,
     ),
     only(
       'sidecar-never-sees-tensors',

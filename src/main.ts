@@ -5,19 +5,22 @@ import { KvShareError } from './errors.ts';
 const help = `kvshare: KV cache reuse beyond prefixes
 
   kvshare serve    [--port 8080] [--config kvshare.yaml] [--model FILE] [--backend NAME] [--kv-bytes 2GiB]
+                   [--scheduler reuse-aware|fifo]
                    runner and sidecar on this machine
   kvshare sidecar  --runner URL [--port 8080] [--config kvshare.yaml]
-  kvshare runner   [--port 8080] [--model FILE] [--backend NAME] [--kv-bytes 2GiB]
+  kvshare runner   [--port 8080] [--model FILE] [--backend NAME] [--kv-bytes 2GiB] [--scheduler NAME]
   kvshare embedder [--port 8080] [--backend NAME]
                    the sentence encoder MiniLM behind /v1/embeddings, in a process of its own
   kvshare native   builds the native TensorFlow backend into the cache
+  kvshare llama-server  [--jobs N]  builds llama.cpp's server into the cache, for bench peers
   kvshare provision  downloads model and word vectors, builds or finds the best backend
   kvshare explain  request.json [--url http://127.0.0.1:8080] [--key KEY] [--json]
                    what would be reused for this request, and why not more
   kvshare replay   --trace FILE [--policy NAME[,minRun=48,…] …] [--out FILE]
                    recorded traffic under other settings
   kvshare demo     [--json FILE] [--backend NAME]
-  kvshare bench    ttft|hit-rate|index --out FILE …
+  kvshare bench    ttft|hit-rate|overhead|load|index|peers --out FILE …
+  kvshare instant-runner  [--port 8080] [--pace-ms 4]  a runner without a model, for bench overhead
 
 Backends: auto, tensorflow-gpu, tensorflow, webgpu, wasm, cpu. Every flag can be given as KVSHARE_NAME.
 `;
@@ -34,6 +37,10 @@ const commands: Record<string, () => Promise<Command>> = {
   native: async () => withSettings((await import('./commands/native-command.ts')).nativeCommand),
   provision: async () =>
     withSettings((await import('./commands/provision-command.ts')).provisionCommand),
+  'llama-server': async () =>
+    (await import('./commands/llama-server-command.ts')).llamaServerCommand,
+  'instant-runner': async () =>
+    (await import('./commands/instant-runner-command.ts')).instantRunnerCommand,
   explain: async () => (await import('./commands/explain-command.ts')).explainCommand,
   replay: async () => (await import('./commands/replay-command.ts')).replayCommand,
   demo: async () => (await import('./commands/demo-command.ts')).demoCommand,

@@ -10,6 +10,7 @@ import { DonorIndex } from '../match/index.ts';
 import { findCandidates, SimilarPrompts } from '../similar/index.ts';
 import { VectorIndexes } from '../vectors/index.ts';
 import { LoopDelay } from './loop-delay.ts';
+import { randomFrom } from './random.ts';
 import { percentile } from './statistics.ts';
 
 export interface IndexSuiteOptions {
@@ -49,17 +50,6 @@ const NEWLINE_ID = VOCABULARY;
 const MIN_RUN = 32;
 const SETTLE_EVERY = 256;
 const PATIENCE_MS = 900_000;
-
-/** mulberry32 */
-function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 /** The same direction for the same text; unrelated ones for others. */
 const randomEmbedder: Embedder = {

@@ -4,3 +4,8 @@ export { ttftFamilies } from './ttft-cases.ts';
 export { runHitRate } from './hit-rate.ts';
 export { formatHitRate } from './hit-rate-table.ts';
 export { formatIndex, runIndexSuite } from './index-suite.ts';
+export { InstantRunner } from './overhead/instant-runner.ts';
+export { formatOverhead, runOverhead } from './overhead/overhead.ts';
+export { formatLoad, runLoad } from './load/load.ts';
+export { runPeers } from './peers/peers.ts';
+export { formatPeers } from './peers/peers-table.ts';

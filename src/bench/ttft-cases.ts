@@ -1,7 +1,8 @@
 // The prompts of `bench ttft`: a system line, passages of about 96 tokens (eight at 800), a question last;
 // per family the donors that were served before and the target that is measured.
 import type { ChatTurn } from '../harness/index.ts';
-import { doseGuideline, patientCards, questions, wardGuidelines } from '../samples/index.ts';
+import { doseGuideline, patientCards, questions } from '../samples/index.ts';
+import { passagesFrom, plainPassages } from './passages.ts';
 
 export const ttftFamilies = [
   'same-doc-new-question',
@@ -41,28 +42,6 @@ const swapped = (passages: readonly string[]): string[] => {
   return reordered;
 };
 
-const plain = wardGuidelines.filter((_, i) => i !== doseGuideline.index);
-
-const sentencesOf = (passage: string): string[] => passage.split(/(?<=\.) /);
-
-/** Sentences of two passages by turns: another text, with no equal run as long as a donor's must be. */
-function woven(first: string, second: string): string {
-  const others = sentencesOf(second);
-  return sentencesOf(first)
-    .map((sentence, i) => (i % 2 === 1 && others[i] ? others[i] : sentence))
-    .join(' ');
-}
-
-/** Passage `at` of an endless collection: the guidelines as they are, then woven ones. */
-function passageAt(at: number): string {
-  const round = Math.floor(at / plain.length);
-  const passage = plain[at % plain.length]!;
-  return round === 0 ? passage : woven(passage, plain[(at + 7 * round) % plain.length]!);
-}
-
-const passagesFrom = (start: number, count: number): string[] =>
-  Array.from({ length: count }, (_, i) => passageAt(start + i));
-
 /** The dose guideline stands in the middle. */
 function documentOf(count: number): string[] {
   const passages = passagesFrom(0, count);
@@ -71,7 +50,7 @@ function documentOf(count: number): string[] {
 }
 
 /** Far enough from the first document for every length. */
-const OTHER_START = 10 * plain.length;
+const OTHER_START = 10 * plainPassages;
 
 export function ttftCase(family: TtftFamily, tokens: number): TtftCase {
   const count = Math.max(4, Math.round((tokens - TOKENS_AROUND) / TOKENS_PER_PASSAGE));

@@ -1,15 +1,11 @@
 // `kvshare provision`: model, word vectors and backend, so that everything after it needs no network.
 import type { Settings } from '../config.ts';
-import { openGguf } from '../gguf/index.ts';
-import { loadTokenizer } from '../tokenizer/index.ts';
 import { openEmbedder } from './open-embedder.ts';
-import { provisionBackend, provisionModel } from './provision.ts';
+import { provisionBackend, provisionModel, provisionTokenizer } from './provision.ts';
 
 export async function provisionCommand(settings: Settings): Promise<void> {
   const model = await provisionModel(settings);
-  const file = await openGguf(model.path);
-  const tokenizer = loadTokenizer(file);
-  await file.close();
+  const tokenizer = await provisionTokenizer(model);
   let missing = '';
   const embedder = await openEmbedder({
     settings: settings.embedder,

@@ -1,7 +1,9 @@
 // What every start needs and a fresh machine lacks: the model file and a backend. Shown with progress.
 import type { Settings } from '../config.ts';
+import { openGguf } from '../gguf/index.ts';
 import { resolveModel, type ResolvedModel } from '../model-files/index.ts';
 import { loadBackend, type Backend } from '../runner/backend/index.ts';
+import { loadTokenizer, type Tokenizer } from '../tokenizer/index.ts';
 import { progressPrinter } from './progress.ts';
 
 export async function provisionModel(settings: Settings): Promise<ResolvedModel> {
@@ -14,6 +16,16 @@ export async function provisionModel(settings: Settings): Promise<ResolvedModel>
     });
   } finally {
     progress.end();
+  }
+}
+
+/** The tokenizer that the model file carries. */
+export async function provisionTokenizer({ path }: ResolvedModel): Promise<Tokenizer> {
+  const file = await openGguf(path);
+  try {
+    return loadTokenizer(file);
+  } finally {
+    await file.close();
   }
 }
 

@@ -1,23 +1,19 @@
 // `kvshare runner`: model + backend + engine behind the runner port. Sees token ids, never text.
 import { randomBytes } from 'node:crypto';
 import type { Settings } from '../config.ts';
-import { openGguf } from '../gguf/index.ts';
 import { loadEngine } from '../runner/load-engine.ts';
 import { serveRunner } from '../runner/server.ts';
 import { announceReady } from '../serve/index.ts';
 import { createLog } from '../telemetry/index.ts';
-import { loadTokenizer } from '../tokenizer/index.ts';
 import { modelIdOf } from './model-id.ts';
-import { provisionBackend, provisionModel } from './provision.ts';
+import { provisionBackend, provisionModel, provisionTokenizer } from './provision.ts';
 import { runUntilSignal } from './run-until-signal.ts';
 
 export async function runnerCommand(settings: Settings): Promise<void> {
   const log = createLog({ level: settings.logLevel, name: 'runner' });
   const backend = await provisionBackend(settings);
   const model = await provisionModel(settings);
-  const file = await openGguf(model.path);
-  const { sha256, chatTemplateSha256 } = loadTokenizer(file);
-  await file.close();
+  const { sha256, chatTemplateSha256 } = await provisionTokenizer(model);
   const engine = await loadEngine({
     backend,
     modelPath: model.path,
@@ -27,6 +23,7 @@ export async function runnerCommand(settings: Settings): Promise<void> {
     chatTemplateSha256,
     generation: randomBytes(6).toString('hex'),
     maxKvBytes: settings.kvBytes,
+    scheduler: settings.scheduler,
     onFault: (error) => log.error({ err: error }, 'a request failed in the engine'),
   });
   engine.calibrate();

@@ -2,15 +2,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Settings } from '../config.ts';
 import { KvShareError } from '../errors.ts';
-import { openGguf } from '../gguf/index.ts';
 import { RunnerClient } from '../runner/client.ts';
 import { announceReady } from '../serve/index.ts';
 import { createSidecar } from '../sidecar/index.ts';
 import { createLog, type Log } from '../telemetry/index.ts';
-import { loadTokenizer } from '../tokenizer/index.ts';
 import { modelIdOf } from './model-id.ts';
 import { openEmbedder } from './open-embedder.ts';
-import { provisionModel } from './provision.ts';
+import { provisionModel, provisionTokenizer } from './provision.ts';
 import { runUntilSignal } from './run-until-signal.ts';
 import { watchConfig } from './watch-config.ts';
 
@@ -20,9 +18,7 @@ export async function startSidecar(
   log: Log,
 ): Promise<{ port: number; close: () => Promise<void> }> {
   const model = await provisionModel(settings);
-  const file = await openGguf(model.path);
-  const tokenizer = loadTokenizer(file);
-  await file.close();
+  const tokenizer = await provisionTokenizer(model);
   const embedder = await openEmbedder({
     settings: settings.embedder,
     cacheDir: settings.cacheDir,

@@ -1,5 +1,5 @@
 // `kvshare serve` as the demo and the benchmarks run it: a real sidecar process that starts a real runner
-// process, on free ports, with tenants of its own in a temporary config file.
+// process, on free ports, with tenants of its own in a temporary config file. Or the sidecar half alone.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +16,7 @@ export interface Served {
 }
 
 export async function serveTenants(options: {
+  readonly command?: 'serve' | 'sidecar';
   readonly tenants: readonly ServedTenant[];
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
@@ -25,7 +26,7 @@ export async function serveTenants(options: {
   const tenants = options.tenants.map(({ name, key }) => ({ name, keys: [key] }));
   // JSON is YAML.
   await writeFile(config, JSON.stringify({ tenants }), { mode: 0o600 });
-  const args = ['serve', '--port', '0', '--config', config, ...options.args];
+  const args = [options.command ?? 'serve', '--port', '0', '--config', config, ...options.args];
   try {
     const child = await startChild(args, options.env);
     return {

@@ -2,6 +2,7 @@
 // event of the stream. Used by the demo and the benchmarks; what it reports comes from the response.
 import { KvShareError } from '../errors.ts';
 import type { ReceiptTimings } from '../protocol/index.ts';
+import { monotonicMs, postForStream, sentEvents, type Post } from './post-stream.ts';
 
 export interface ChatTurn {
   readonly role: 'system' | 'user' | 'assistant';
@@ -12,7 +13,7 @@ export interface TimedRequest {
   readonly url: string;
   readonly apiKey: string;
   readonly user?: string;
-  readonly messages: readonly ChatTurn[];
+  readonly messages: readonly { readonly role: string; readonly content: string }[];
   readonly maxTokens: number;
   /** `bypass`, `no-store`, … */
   readonly cacheControl?: string;
@@ -53,57 +54,43 @@ interface Usage {
   };
 }
 
-async function* serverSentEvents(body: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let pending = '';
-  for await (const bytes of body) {
-    pending += decoder.decode(bytes, { stream: true });
-    let end: number;
-    while ((end = pending.indexOf('\n\n')) >= 0) {
-      const frame = pending.slice(0, end);
-      pending = pending.slice(end + 2);
-      if (frame.startsWith('data: ')) yield frame.slice(6);
-    }
-  }
-}
-
-function requestOf(request: TimedRequest): RequestInit {
-  const headers: Record<string, string> = {
-    'content-type': 'application/json',
-    authorization: `Bearer ${request.apiKey}`,
+function postOf(request: TimedRequest): Post {
+  return {
+    url: `${request.url}/v1/chat/completions`,
+    headers: {
+      authorization: `Bearer ${request.apiKey}`,
+      ...(request.cacheControl !== undefined && {
+        'x-kvshare-cache-control': request.cacheControl,
+      }),
+    },
+    body: {
+      model: 'default',
+      messages: request.messages,
+      max_tokens: request.maxTokens,
+      temperature: 0,
+      stream: true,
+      stream_options: { include_usage: true },
+      ...(request.user !== undefined && { user: request.user }),
+    },
   };
-  if (request.cacheControl) headers['x-kvshare-cache-control'] = request.cacheControl;
-  const body = JSON.stringify({
-    model: 'default',
-    messages: request.messages,
-    max_tokens: request.maxTokens,
-    temperature: 0,
-    stream: true,
-    stream_options: { include_usage: true },
-    ...(request.user && { user: request.user }),
-  });
-  return { method: 'POST', headers, body };
 }
 
 /** Throws KvShareError `runner_failed` when the answer is not a complete stream. */
 export async function timedRequest(request: TimedRequest): Promise<TimedAnswer> {
-  const init = requestOf(request);
-  const start = performance.now();
-  const response = await fetch(`${request.url}/v1/chat/completions`, init);
-  if (!response.ok || !response.body) {
-    const text = await response.text();
-    throw new KvShareError('runner_failed', `HTTP ${response.status}: ${text.slice(0, 300)}`);
+  const { status, sentAt, pieces } = await postForStream(postOf(request));
+  if (status !== 200) {
+    const text = pieces.map((piece) => piece.text).join('');
+    throw new KvShareError('runner_failed', `HTTP ${status}: ${text.slice(0, 300)}`);
   }
   let ttftMs: number | null = null;
   let text = '';
   let usage: Usage | null = null;
-  for await (const data of serverSentEvents(response.body)) {
-    if (data === '[DONE]') break;
-    const chunk = JSON.parse(data) as Chunk;
+  for (const event of sentEvents(pieces)) {
+    const chunk = JSON.parse(event.text) as Chunk;
     if (chunk.error) throw new KvShareError('runner_failed', chunk.error.message);
     const content = chunk.choices[0]?.delta.content;
     if (content) {
-      ttftMs ??= performance.now() - start;
+      ttftMs ??= event.at - sentAt;
       text += content;
     }
     usage = chunk.usage ?? usage;
@@ -111,7 +98,7 @@ export async function timedRequest(request: TimedRequest): Promise<TimedAnswer> 
   if (!usage) throw new KvShareError('runner_failed', 'The stream ended without usage.');
   const { kvshare } = usage.prompt_tokens_details;
   return {
-    ttftMs: ttftMs ?? performance.now() - start,
+    ttftMs: ttftMs ?? monotonicMs() - sentAt,
     text,
     promptTokens: usage.prompt_tokens,
     outcome: kvshare.outcome,

@@ -3,3 +3,5 @@ export { backendRequests } from './backend-options.ts';
 export type { BackendRequest, Tf } from './backend-options.ts';
 export { loadBackend } from './load-backend.ts';
 export type { Backend } from './load-backend.ts';
+export { timeBareProducts } from './bare-products.ts';
+export type { ModelSizes } from './bare-products.ts';

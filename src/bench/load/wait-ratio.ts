@@ -1,0 +1,22 @@
+// Whether reordering makes anybody wait: the time to the first token of every request under the reuse-aware scheduler,
+// over that of the same request under fifo.
+import { percentile } from '../statistics.ts';
+import type { LoadRun, Served } from './load-run.ts';
+
+export function waitRatios(
+  fifo: Served,
+  reuseAware: Served,
+): Required<Pick<LoadRun, 'waitRatioMax' | 'waitRatioP95' | 'longestWait'>> {
+  const pairs = fifo.answers.map(({ ttftMs: fifoMs }, request) => {
+    const reuseAwareMs = reuseAware.answers[request]!.ttftMs;
+    return { request, fifoMs, reuseAwareMs, ratio: reuseAwareMs / fifoMs };
+  });
+  const ratios = pairs.map(({ ratio }) => ratio);
+  const worst = pairs.reduce((a, b) => (b.ratio > a.ratio ? b : a));
+  const { request, fifoMs, reuseAwareMs } = worst;
+  return {
+    waitRatioMax: worst.ratio,
+    waitRatioP95: percentile(ratios, 0.95),
+    longestWait: { request, fifoMs, reuseAwareMs },
+  };
+}
