@@ -9,6 +9,8 @@ import type { InstantProcess } from './instant-process.ts';
 export interface AskedAnswer {
   /** From sending to the first content. */
   readonly firstMs: number;
+  /** From sending to the runner's beginning. */
+  readonly requestMs: number;
   /** Of every token: from the runner to here. */
   readonly eventMs: readonly number[];
   readonly outcome: string;
@@ -33,7 +35,7 @@ async function timed(
   sentAt: number,
   contents: readonly Piece[],
 ): Promise<Omit<AskedAnswer, 'outcome'>> {
-  const left = await runner.sent(requestId);
+  const { startedAt, times: left } = await runner.timesOf(requestId);
   if (contents.length === 0 || left.length !== contents.length) {
     throw new KvShareError(
       'internal_error',
@@ -42,6 +44,7 @@ async function timed(
   }
   return {
     firstMs: contents[0]!.at - sentAt,
+    requestMs: startedAt - sentAt,
     eventMs: contents.map(({ at }, i) => at - left[i]!),
   };
 }

@@ -4,8 +4,8 @@ import type { TokenTimes } from './instant-runner.ts';
 
 export interface InstantProcess {
   readonly url: string;
-  /** When the tokens of an answer left; waits for the report, which comes behind the answer. */
-  sent(requestId: string): Promise<readonly number[]>;
+  /** When the request came and its tokens left; waits for the report, which comes behind the answer. */
+  timesOf(requestId: string): Promise<TokenTimes>;
   close(): Promise<void>;
 }
 
@@ -18,19 +18,19 @@ export async function startInstantRunner(options: {
 }): Promise<InstantProcess> {
   const args = ['instant-runner', '--port', '0', '--pace-ms', `${options.paceMs}`];
   const child = await startChild(args, options.env);
-  const reported = new Map<string, readonly number[]>();
-  const waiting = new Map<string, (times: readonly number[]) => void>();
+  const reported = new Map<string, TokenTimes>();
+  const waiting = new Map<string, (times: TokenTimes) => void>();
   child.process.on('message', (message) => {
     if (!isTimes(message)) return;
-    const { requestId, times } = message;
+    const { requestId } = message;
     const waiter = waiting.get(requestId);
-    if (waiter) waiter(times);
-    else reported.set(requestId, times);
+    if (waiter) waiter(message);
+    else reported.set(requestId, message);
     waiting.delete(requestId);
   });
   return {
     url: `http://127.0.0.1:${child.port}`,
-    sent: (requestId) => {
+    timesOf: (requestId) => {
       const times = reported.get(requestId);
       reported.delete(requestId);
       if (times) return Promise.resolve(times);

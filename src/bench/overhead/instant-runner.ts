@@ -12,9 +12,12 @@ import type {
   StoreEvent,
 } from '../../protocol/index.ts';
 
-/** When each token of an answer was handed to the runner's server, on the clock that all processes share. */
+/** On the clock that all processes share. */
 export interface TokenTimes {
   readonly requestId: string;
+  /** When the request was there. */
+  readonly startedAt: number;
+  /** When each token of the answer was handed to the runner's server. */
   readonly times: readonly number[];
 }
 
@@ -83,6 +86,7 @@ export class InstantRunner implements Runner {
 
   async *generate(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<GenerateEvent> {
     const { requestId, tokens, sampling, store } = request;
+    const startedAt = monotonicMs();
     const times: number[] = [];
     yield { type: 'receipt', receipt: receiptOf(request) };
     const middle = Math.floor(tokens.length / 2);
@@ -93,7 +97,7 @@ export class InstantRunner implements Runner {
       if (i === 0 && store) yield { type: 'stored', context: this.#contextOf(request) };
     }
     yield { type: 'end', reason: 'length' };
-    this.#options.onAnswered({ requestId, times });
+    this.#options.onAnswered({ requestId, startedAt, times });
   }
 
   async *watch(signal: AbortSignal): AsyncGenerator<StoreEvent> {

@@ -34,6 +34,8 @@ export interface OverheadReport {
   readonly paceMs: number;
   /** From sending to the first content at the client, without planning, beyond what the runner alone needs. */
   readonly addedFirstByteMs: Spread;
+  /** The part of it on the way to the runner. */
+  readonly addedOnTheWayMs: Spread;
   /** A token's way from the runner to the client, beyond its way on a direct connection. */
   readonly addedPerEventMs: Spread;
   readonly planMs: Spread;
@@ -117,6 +119,9 @@ export async function runOverhead(options: OverheadOptions): Promise<OverheadRep
     tokensPerAnswer: TOKENS,
     paceMs: PACE_MS,
     addedFirstByteMs: spreadOf(added),
+    addedOnTheWayMs: spreadOf(
+      pairs.map((p) => p.through.requestMs - p.planMs - p.direct.requestMs),
+    ),
     addedPerEventMs: spreadOf(perEvent),
     planMs: spreadOf(pairs.map((p) => p.planMs)),
     directMs: {
@@ -135,6 +140,7 @@ export function formatOverhead(report: OverheadReport): string {
     `${report.requests} requests of ${report.promptTokens.p50.toFixed(0)} tokens, ${report.tokensPerAnswer} tokens each, one every ${report.paceMs} ms`,
     `${''.padEnd(44)} ${'p50'.padStart(10)} ${'p99'.padStart(10)}`,
     row('added to the first byte, beside planning', report.addedFirstByteMs),
+    row('  of which on the way to the runner', report.addedOnTheWayMs),
     row('added to each event', report.addedPerEventMs),
     row('planning', report.planMs),
     row('the runner alone, first byte', report.directMs.firstByte),
