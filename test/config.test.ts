@@ -27,6 +27,10 @@ describe('readSettings', () => {
     expect(readSettings(['--kv-bytes', '2GiB'], {}).kvBytes).toBe(2 ** 31);
     expect(readSettings([], {}).scheduler).toBe('reuse-aware');
     expect(readSettings([], { KVSHARE_SCHEDULER: 'fifo' }).scheduler).toBe('fifo');
+    expect(readSettings(['--shared-step-tokens', '64'], {})).toMatchObject({
+      stepTokens: 400,
+      sharedStepTokens: 64,
+    });
   });
 
   it('reads tenants, keys from the environment, and thresholds', () => {
@@ -121,6 +125,7 @@ routes:
     [['--port', 'x'], /--port must be a port number/],
     [['--backend', 'abacus'], /--backend must be one of auto/],
     [['--scheduler', 'lifo'], /--scheduler must be one of reuse-aware, fifo/],
+    [['--step-tokens', '0'], /--step-tokens must be a positive number/],
     [['--kv-bytes', 'much'], /--kv-bytes must be a size/],
     [['--prot', '1'], /--prot/],
     [['--config', '/nonexistent.yaml'], /cannot be read/],

@@ -9,6 +9,8 @@ const runnerArgs = (settings: Settings): string[] => [
   ...['--backend', settings.backend],
   ...['--kv-bytes', `${settings.kvBytes}`],
   ...['--scheduler', settings.scheduler],
+  ...['--step-tokens', `${settings.stepTokens}`],
+  ...['--shared-step-tokens', `${settings.sharedStepTokens}`],
   ...['--cache-dir', settings.cacheDir],
   ...(settings.modelPath === null ? [] : ['--model', settings.modelPath]),
 ];

@@ -13,6 +13,7 @@ import {
   type ForwardOutput,
 } from '../../src/runner/model/transformer.ts';
 import { loadWeights } from '../../src/runner/model/weights.ts';
+import type { Scheduler } from '../../src/runner/schedulers.ts';
 import type { OracleModel } from './oracle.ts';
 import { tinyModel } from './tiny-model.ts';
 
@@ -112,6 +113,8 @@ export async function tinyEngine(
     maxKvBytes?: number;
     chunkTokens?: number;
     sharedChunkTokens?: number;
+    maxRunning?: number;
+    scheduler?: Scheduler;
     generation?: string;
     seed?: number;
     vocabulary?: number;
@@ -137,7 +140,8 @@ export async function tinyEngine(
     maxKvBytes: options.maxKvBytes ?? 2 ** 30,
     chunkTokens: options.chunkTokens ?? 256,
     sharedChunkTokens: options.sharedChunkTokens ?? options.chunkTokens ?? 256,
-    maxRunning: 4,
+    scheduler: options.scheduler ?? 'reuse-aware',
+    maxRunning: options.maxRunning ?? 4,
     onFault: (error) => {
       throw error;
     },

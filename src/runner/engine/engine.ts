@@ -11,6 +11,8 @@ import {
   type RunnerInfo,
   type StoreEvent,
 } from '../../protocol/index.ts';
+import { WaitingQueue, type Job } from '../schedule/waiting-queue.ts';
+import type { Scheduler } from '../schedulers.ts';
 import { layoutOf } from '../model/model-config.ts';
 import type { Transformer } from '../model/transformer.ts';
 import { KvStore } from '../store/kv-store.ts';
@@ -37,11 +39,18 @@ export interface EngineOptions {
   /** The same while others are decoding: they wait that long for their next token. */
   readonly sharedChunkTokens: number;
   readonly maxRunning: number;
+  readonly scheduler: Scheduler;
   /** A step threw: the request fails alone, the operator should hear of it. */
   readonly onFault: (error: unknown) => void;
 }
 
 const IDLE_MS = 250;
+
+const jobOf = ({ request, workLeft }: Sequence): Job => ({
+  scope: request.scope,
+  work: workLeft,
+  tokens: request.tokens.length,
+});
 
 export class Engine implements Runner {
   readonly #options: EngineOptions;
@@ -50,6 +59,7 @@ export class Engine implements Runner {
   readonly #batch: DecodeBatch;
   readonly #speeds = new SpeedMeter();
   readonly #watchers = new Set<EventQueue<StoreEvent>>();
+  readonly #queue: WaitingQueue<Sequence>;
   #sequences: Sequence[] = [];
   #loop: Promise<void> | null = null;
   #closed = false;
@@ -67,6 +77,7 @@ export class Engine implements Runner {
       },
     });
     this.#batch = new DecodeBatch(model);
+    this.#queue = new WaitingQueue(options.scheduler);
     this.#step = {
       model,
       store: this.#store,
@@ -102,6 +113,8 @@ export class Engine implements Runner {
     const { model, fingerprint } = this.#options;
     checkRequest(request, model.config, fingerprint, this.#store);
     const sequence = new Sequence(request, signal);
+    const [begun] = this.#inPhase('prefill');
+    this.#queue.add(sequence, jobOf(sequence), begun ? jobOf(begun) : null);
     this.#sequences.push(sequence);
     this.#loop ??= this.#run();
     return sequence.events;
@@ -150,6 +163,7 @@ export class Engine implements Runner {
 
   async #run(): Promise<void> {
     while (this.#sequences.length > 0 && !this.#closed) {
+      for (const sequence of this.#inPhase('waiting')) this.#goesOn(sequence);
       const next = this.#nextPrefill();
       if (next) await this.#turn(next, () => this.#prefill(next));
       for (const sequence of this.#inPhase('keep')) {
@@ -169,9 +183,8 @@ export class Engine implements Runner {
   #nextPrefill(): Sequence | undefined {
     const [begun] = this.#inPhase('prefill');
     if (begun) return begun;
-    const waiting = this.#inPhase('waiting');
-    const running = this.#sequences.length - waiting.length;
-    return running < this.#options.maxRunning ? waiting[0] : undefined;
+    const running = this.#sequences.length - this.#queue.size;
+    return running < this.#options.maxRunning ? this.#queue.next() : undefined;
   }
 
   #prefill(sequence: Sequence): void {
@@ -215,6 +228,7 @@ export class Engine implements Runner {
   #goesOn(sequence: Sequence): boolean {
     if (sequence.signal.aborted && sequence.phase !== 'done') {
       this.#batch.leave(sequence);
+      this.#queue.remove(sequence);
       sequence.end('cancelled');
     }
     return sequence.phase !== 'done';

@@ -75,6 +75,7 @@ function forwardChunk(
   }
   kv.append(output.kv, rows);
   sequence.timings.overheadMs += output.overheadMs;
+  if (logits) sequence.computed += rows.length;
   sequence.layerTokens += rows.length * (part ? part.end - part.first : model.config.numLayers);
   onChunk?.(output, keyPositions(input));
   const values = output.logits?.dataSync<'float32'>();

@@ -45,6 +45,8 @@ export class Sequence {
   /** Imported positions to be computed again while decoding, worst first. */
   stale: number[] = [];
   refreshed = 0;
+  /** Rows of the prompt that went through the last layer. */
+  computed = 0;
   degraded: DegradedReason | null = null;
   readonly missingSegments: string[] = [];
   timings = { queueMs: 0, importMs: 0, prefillMs: 0, overheadMs: 0 };
@@ -55,6 +57,11 @@ export class Sequence {
     this.random = seededRandom(request.sampling.seed);
     this.submittedAt = performance.now();
     this.fresh = Int32Array.from(positions(this.plannedRecompute()));
+  }
+
+  /** Tokens of the prompt that are still to be computed. */
+  get workLeft(): number {
+    return Math.max(0, this.fresh.length - this.computed);
   }
 
   /** Prompt and answer so far. */
@@ -97,6 +104,7 @@ export class Sequence {
     this.sharedViews = [];
     this.counts = { exact: 0, imported: 0, toppedUp: 0 };
     this.stale = [];
+    this.computed = 0;
     this.kept = new Int32Array(0);
     this.fresh = Int32Array.from(this.request.tokens.keys());
     this.degraded = 'import-failed';

@@ -8,8 +8,7 @@
 //
 // Inside a scope, a request may be overtaken by later ones, but never by more work than stood before it when
 // it came, the turns of other scopes in between included: it starts after at most twice its fifo wait.
-export const schedulers = ['reuse-aware', 'fifo'] as const;
-export type Scheduler = (typeof schedulers)[number];
+import type { Scheduler } from '../schedulers.ts';
 
 export interface Job {
   readonly scope: string;

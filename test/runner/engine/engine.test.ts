@@ -307,6 +307,51 @@ describe('engine bookkeeping', () => {
     expect(together.map(({ tokens }) => tokens)).toEqual(alone);
   });
 
+  it('begins the shortest waiting prompt of a scope first, in order of arrival under fifo', async () => {
+    for (const scheduler of ['reuse-aware', 'fifo'] as const) {
+      const { engine } = await tinyEngine({ scheduler, maxRunning: 1, chunkTokens: 8 });
+      const ended: string[] = [];
+      const ask = async (name: string, length: number): Promise<void> => {
+        const request = requestOf(tokensOf(length, 3), { store: false });
+        await collect(engine.generate(request, never));
+        ended.push(name);
+      };
+      await Promise.all([ask('first', 60), ask('long', 50), ask('short', 12)]);
+      const expected = {
+        'reuse-aware': ['first', 'short', 'long'],
+        fifo: ['first', 'long', 'short'],
+      };
+      expect(ended).toEqual(expected[scheduler]);
+    }
+  });
+
+  it('reads a long prompt in small steps while somebody decodes', async () => {
+    const { engine, model } = await tinyEngine({ chunkTokens: 64, sharedChunkTokens: 4 });
+    const rows: number[] = [];
+    const forward = model.forward;
+    model.forward = (input) => {
+      if (input.ids.length > 1) rows.push(input.ids.length);
+      return forward(input);
+    };
+    const decoding = engine.generate(
+      requestOf(tokensOf(20, 1), { store: false, sampling: { maxTokens: 30 } }),
+      never,
+    );
+    const other = new Promise<void>((resolve, reject) => {
+      void (async () => {
+        for await (const event of decoding) {
+          if (event.type !== 'token') continue;
+          await collect(engine.generate(requestOf(tokensOf(40, 2), { store: false }), never));
+          resolve();
+        }
+      })().catch(reject);
+    });
+    await other;
+    expect(rows[0]).toBe(20);
+    expect(rows.slice(1, 6)).toEqual([4, 4, 4, 4, 4]);
+    await engine.close();
+  });
+
   it('samples the same tokens for the same seed and stops at stop tokens', async () => {
     const { engine } = await tinyEngine();
     const ask = (seed: number, stopTokens: number[] = []) =>

@@ -45,6 +45,7 @@ describe('top-ups on the quality cases', () => {
       maxKvBytes: 2 ** 31,
       chunkTokens: 256,
       sharedChunkTokens: 400,
+      scheduler: 'fifo',
       maxRunning: 4,
       onFault: (error) => {
         throw error;

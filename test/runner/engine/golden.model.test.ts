@@ -36,6 +36,7 @@ const newEngine = () =>
     maxKvBytes: 2 ** 31,
     chunkTokens: 256,
     sharedChunkTokens: 400,
+    scheduler: 'fifo',
     maxRunning: 4,
     onFault: (error) => {
       throw error;

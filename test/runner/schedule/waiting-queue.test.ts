@@ -1,10 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import {
-  WaitingQueue,
-  type Job,
-  type Scheduler,
-} from '../../../src/runner/schedule/waiting-queue.ts';
+import { WaitingQueue, type Job } from '../../../src/runner/schedule/waiting-queue.ts';
+import type { Scheduler } from '../../../src/runner/schedulers.ts';
 
 interface Arrival {
   readonly at: number;
