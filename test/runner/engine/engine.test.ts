@@ -328,7 +328,7 @@ describe('engine bookkeeping', () => {
   it('reads a long prompt in small steps while somebody decodes', async () => {
     const { engine, model } = await tinyEngine({ chunkTokens: 64, sharedChunkTokens: 4 });
     const rows: number[] = [];
-    const forward = model.forward;
+    const forward = model.forward.bind(model);
     model.forward = (input) => {
       if (input.ids.length > 1) rows.push(input.ids.length);
       return forward(input);
