@@ -21,6 +21,7 @@ export interface OverheadOptions {
 
 interface Spread {
   readonly p50: number;
+  readonly p90: number;
   readonly p99: number;
 }
 
@@ -52,6 +53,7 @@ const warmUpOf = (requests: number): number => Math.min(30, requests);
 
 const spreadOf = (samples: readonly number[]): Spread => ({
   p50: percentile(samples, 0.5),
+  p90: percentile(samples, 0.9),
   p99: percentile(samples, 0.99),
 });
 
@@ -134,11 +136,11 @@ export async function runOverhead(options: OverheadOptions): Promise<OverheadRep
 
 export function formatOverhead(report: OverheadReport): string {
   const ms = (value: number): string => `${value.toFixed(2)} ms`.padStart(10);
-  const row = (name: string, { p50, p99 }: Spread): string =>
-    `${name.padEnd(44)} ${ms(p50)} ${ms(p99)}`;
+  const row = (name: string, { p50, p90, p99 }: Spread): string =>
+    `${name.padEnd(44)} ${ms(p50)} ${ms(p90)} ${ms(p99)}`;
   return [
     `${report.requests} requests of ${report.promptTokens.p50.toFixed(0)} tokens, ${report.tokensPerAnswer} tokens each, one every ${report.paceMs} ms`,
-    `${''.padEnd(44)} ${'p50'.padStart(10)} ${'p99'.padStart(10)}`,
+    `${''.padEnd(44)} ${'p50'.padStart(10)} ${'p90'.padStart(10)} ${'p99'.padStart(10)}`,
     row('added to the first byte, beside planning', report.addedFirstByteMs),
     row('  of which on the way to the runner', report.addedOnTheWayMs),
     row('added to each event', report.addedPerEventMs),

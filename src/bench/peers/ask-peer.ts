@@ -2,6 +2,7 @@
 // took from its cache is in its own timings.
 import { KvShareError } from '../../errors.ts';
 import { postForStream, sentEvents, type ChatTurn, type Piece } from '../../harness/index.ts';
+import { peerHeaders } from './llama-server.ts';
 
 /** As its last event says. */
 export interface PeerTimings {
@@ -62,6 +63,7 @@ export async function askPeer(
 ): Promise<PeerAnswer> {
   const { status, sentAt, pieces } = await postForStream({
     url: `${url}/v1/chat/completions`,
+    headers: peerHeaders,
     body: { messages, max_tokens: maxTokens, temperature: 0, cache_prompt: true, stream: true },
   });
   if (status !== 200) throw broken(`The peer answers HTTP ${status}: ${pieces[0]?.text ?? ''}`);

@@ -20,6 +20,9 @@ export interface LlamaServer {
   close(): Promise<void>;
 }
 
+/** It closes its connections behind a stream without saying so: every request needs a new one. */
+export const peerHeaders = { connection: 'close' } as const;
+
 const PATIENCE_MS = 60_000;
 const POLL_MS = 50;
 const TAIL_CHARACTERS = 2_000;

@@ -8,7 +8,7 @@ import { median } from '../statistics.ts';
 import { ttftCase, type TtftCase, type TtftFamily } from '../ttft-cases.ts';
 import { askPeer, type PeerAnswer } from './ask-peer.ts';
 import { measureDecode, type DecodeSpeeds } from './decode.ts';
-import { startLlamaServer } from './llama-server.ts';
+import { peerHeaders, startLlamaServer } from './llama-server.ts';
 
 export interface PeersOptions {
   readonly llamaServer: string;
@@ -196,6 +196,7 @@ async function measureDecodes(
   try {
     const peerTokensPerSecond = await measureDecode({
       url: `${peer.url}/completion`,
+      headers: peerHeaders,
       body: { prompt, n_predict: DECODE_TOKENS, temperature: 0, ignore_eos: true, stream: true },
     });
     const shape = { contextTokens: 256, newTokens: DECODE_TOKENS };
