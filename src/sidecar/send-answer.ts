@@ -72,7 +72,10 @@ export async function sendStream(
       if (event.type === 'start') {
         provenance = job.provenance(event.receipt);
         openStream(response, provenance);
-        await write(job, chunks.opening());
+        const opening = chunks.opening();
+        // With a chunk behind it the head leaves in one packet with that, and with the first text.
+        if (opening === '') response.flushHeaders();
+        else await write(job, opening);
       } else if (event.type === 'text') {
         if (silent) job.onFirstText();
         silent = false;
@@ -102,6 +105,4 @@ function openStream(response: Response, provenance: Provenance): void {
     'x-accel-buffering': 'no',
     connection: 'keep-alive',
   });
-  response.flushHeaders();
-  response.socket?.setNoDelay(true);
 }

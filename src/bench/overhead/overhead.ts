@@ -49,7 +49,7 @@ export interface OverheadReport {
 const TOKENS = 24;
 const PACE_MS = 4;
 /** Requests that are not counted: compilers and connections get ready. */
-const warmUpOf = (requests: number): number => Math.min(30, requests);
+const warmUpOf = (requests: number): number => Math.min(100, requests);
 
 const spreadOf = (samples: readonly number[]): Spread => ({
   p50: percentile(samples, 0.5),
