@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { parseConfigFile, type FileSettings } from './config-file.ts';
 import { KvShareError } from './errors.ts';
 import { backendRequests, type BackendRequest } from './runner/backend/index.ts';
+import { precisions, type Precision } from './runner/precisions.ts';
 import { schedulers, type Scheduler } from './runner/schedulers.ts';
 
 export interface Settings extends FileSettings {
@@ -20,6 +21,7 @@ export interface Settings extends FileSettings {
   readonly kvBytes: number;
   /** Order in which the runner serves waiting requests. */
   readonly scheduler: Scheduler;
+  readonly precision: Precision;
   /** Most prompt tokens that the runner computes in one step, alone and while somebody decodes. */
   readonly stepTokens: number;
   readonly sharedStepTokens: number;
@@ -42,6 +44,7 @@ const flags = {
   backend: { type: 'string' },
   'kv-bytes': { type: 'string' },
   scheduler: { type: 'string' },
+  precision: { type: 'string' },
   'step-tokens': { type: 'string' },
   'shared-step-tokens': { type: 'string' },
   runner: { type: 'string' },
@@ -137,6 +140,7 @@ export function readSettings(
     backend: pick('backend', oneOf<BackendRequest>(backendRequests)) ?? 'auto',
     kvBytes: pick('kv-bytes', parseBytes) ?? Math.floor(totalmem() / 4),
     scheduler: pick('scheduler', oneOf(schedulers)) ?? 'reuse-aware',
+    precision: pick('precision', oneOf(precisions)) ?? 'fp32',
     stepTokens: pick('step-tokens', parseCount) ?? STEP_TOKENS,
     sharedStepTokens: pick('shared-step-tokens', parseCount) ?? SHARED_STEP_TOKENS,
     runnerUrl: text('runner'),

@@ -126,6 +126,7 @@ routes:
     [['--backend', 'abacus'], /--backend must be one of auto/],
     [['--scheduler', 'lifo'], /--scheduler must be one of reuse-aware, fifo/],
     [['--step-tokens', '0'], /--step-tokens must be a positive number/],
+    [['--precision', 'fp8'], /--precision must be one of fp32, bf16/],
     [['--kv-bytes', 'much'], /--kv-bytes must be a size/],
     [['--prot', '1'], /--prot/],
     [['--config', '/nonexistent.yaml'], /cannot be read/],

@@ -24,6 +24,7 @@ export async function runnerCommand(settings: Settings): Promise<void> {
     generation: randomBytes(6).toString('hex'),
     maxKvBytes: settings.kvBytes,
     scheduler: settings.scheduler,
+    precision: settings.precision,
     chunkTokens: settings.stepTokens,
     sharedChunkTokens: settings.sharedStepTokens,
     onFault: (error) => log.error({ err: error }, 'a request failed in the engine'),

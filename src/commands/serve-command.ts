@@ -9,6 +9,7 @@ const runnerArgs = (settings: Settings): string[] => [
   ...['--backend', settings.backend],
   ...['--kv-bytes', `${settings.kvBytes}`],
   ...['--scheduler', settings.scheduler],
+  ...['--precision', settings.precision],
   ...['--step-tokens', `${settings.stepTokens}`],
   ...['--shared-step-tokens', `${settings.sharedStepTokens}`],
   ...['--cache-dir', settings.cacheDir],

@@ -19,6 +19,8 @@ export const bytesPerToken = (layout: KvLayout): number =>
 export interface FingerprintParts {
   readonly layout: KvLayout;
   readonly modelSha256: string;
+  /** In which numbers the layers' matrices are multiplied. */
+  readonly precision: string;
   readonly tokenizerSha256: string;
   readonly chatTemplateSha256: string;
 }
@@ -37,6 +39,7 @@ export function kvFingerprint(parts: FingerprintParts): string {
     ropeTheta: layout.ropeTheta,
     ropeDims: layout.ropeDims,
     modelSha256: parts.modelSha256,
+    precision: parts.precision,
     tokenizerSha256: parts.tokenizerSha256,
     chatTemplateSha256: parts.chatTemplateSha256,
   };

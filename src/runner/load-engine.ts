@@ -1,4 +1,5 @@
 // Model file + backend → a ready engine. The slow part of a start: about two seconds for 135M weights.
+import { KvShareError } from '../errors.ts';
 import { openGguf } from '../gguf/index.ts';
 import { kvFingerprint } from '../kv/index.ts';
 import type { Backend } from './backend/index.ts';
@@ -7,6 +8,7 @@ import { GraphTransformer } from './graph/index.ts';
 import { layoutOf, readModelConfig, type ModelConfig } from './model/model-config.ts';
 import { Transformer } from './model/transformer.ts';
 import { loadWeights, type ModelWeights } from './model/weights.ts';
+import type { Precision } from './precisions.ts';
 import type { Scheduler } from './schedulers.ts';
 
 export interface LoadEngineOptions {
@@ -22,6 +24,7 @@ export interface LoadEngineOptions {
   readonly sharedChunkTokens: number;
   readonly maxRunning?: number;
   readonly scheduler: Scheduler;
+  readonly precision: Precision;
   readonly onFault: (error: unknown) => void;
   /** Share of the weights that are loaded, 0..1. */
   readonly onProgress?: (share: number) => void;
@@ -36,7 +39,7 @@ export async function loadEngine(options: LoadEngineOptions): Promise<Engine> {
     const config = readModelConfig(file);
     const weights = await loadWeights(backend.tf, file, config, options.onProgress);
     return new Engine({
-      model: await newTransformer(backend, config, weights),
+      model: await newTransformer(options, config, weights),
       modelId: options.modelId,
       backend: { name: backend.name, description: backend.description },
       fingerprint: kvFingerprint({ layout: layoutOf(config), ...options }),
@@ -55,12 +58,15 @@ export async function loadEngine(options: LoadEngineOptions): Promise<Engine> {
 
 /** One graph where the backend runs graphs: 1.2x (prefill) to 2.4x (decode) faster than op by op. */
 async function newTransformer(
-  backend: Backend,
+  { backend, precision }: LoadEngineOptions,
   config: ModelConfig,
   weights: ModelWeights,
 ): Promise<Transformer> {
   const native = backend.name === 'tensorflow' || backend.name === 'tensorflow-gpu';
-  return native
-    ? GraphTransformer.load(backend.tf, config, weights)
-    : new Transformer(backend.tf, config, weights);
+  if (native) return GraphTransformer.load(backend.tf, config, weights, precision);
+  if (precision === 'fp32') return new Transformer(backend.tf, config, weights);
+  throw new KvShareError(
+    'config_invalid',
+    `--precision ${precision} needs TensorFlow's own library; this backend is ${backend.name}.`,
+  );
 }

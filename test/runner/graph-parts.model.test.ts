@@ -9,7 +9,7 @@ import {
 } from '../../src/runner/model/transformer.ts';
 import type { KvBlock } from '../../src/runner/model/kv-block.ts';
 import type { KvTail } from '../../src/runner/model/kv-tail.ts';
-import { realModel } from '../support/golden.ts';
+import { golden, realModel } from '../support/golden.ts';
 
 const worst = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
   expect(a.length).toBe(b.length);
@@ -114,4 +114,29 @@ it('decodes several sequences at once as it decodes each alone, op by op', async
     tf.dispose([tails.graph, tails.eager, ...bases] as never);
   }
   expect(tf.memory().numTensors).toBe(baseline);
+}, 240_000);
+
+it('differs little when the matrices are in bfloat16', async () => {
+  const { model, tf, weights, config } = await realModel(true);
+  if (!(model instanceof GraphTransformer)) return; // A machine without the native backend.
+  const half = await GraphTransformer.load(tf, config, weights, 'bf16');
+  const { ids } = golden<{ prompts: { ids: number[] }[] }>('prompts').prompts[2]!;
+  const probabilities = (transformer: Transformer): Float32Array => {
+    const { kv, logits } = transformer.forward({
+      ids: Int32Array.from(ids),
+      positions: Int32Array.from(ids, (_, i) => i),
+      past: null,
+      pastPositions: new Int32Array(0),
+      logitRows: 1,
+    });
+    const softmax = tf.softmax(logits!);
+    const values = softmax.dataSync<'float32'>().slice();
+    tf.dispose([kv.k, kv.v, logits!, softmax]);
+    return values;
+  };
+  const [exact, rounded] = [probabilities(model), probabilities(half)];
+  const divergence = exact.reduce((sum, p, id) => sum + p * Math.log(p / rounded[id]!), 0);
+  expect(divergence).toBeLessThan(5e-3);
+  // It is another computation, not the same one by another name.
+  expect(worst(exact, rounded)).toBeGreaterThan(1e-5);
 }, 240_000);

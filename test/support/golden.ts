@@ -31,6 +31,7 @@ export async function realModel(graph: boolean) {
     backend,
     tf: backend.tf,
     config,
+    weights,
     model: watched(
       graph && backend.name.startsWith('tensorflow')
         ? await GraphTransformer.load(backend.tf, config, weights)

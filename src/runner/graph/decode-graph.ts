@@ -5,8 +5,9 @@
 // about the tail are single ops for all rows.
 import type { ModelConfig } from '../model/model-config.ts';
 import { HIDDEN } from '../model/transformer.ts';
+import type { Precision } from '../precisions.ts';
 import { LlamaParts, ports } from './llama-parts.ts';
-import { GraphBuilder, type Node } from './saved-model.ts';
+import type { GraphBuilder, Node } from './saved-model.ts';
 
 export const decodePorts = {
   tailK: 'tail_k',
@@ -45,9 +46,10 @@ class DecodeGraph {
   readonly #grownK: Node[] = []; // by layer [rows, kvHeads, tail + 1, dim]
   readonly #grownV: Node[] = []; // by layer [rows, kvHeads, tail + 1, dim]
 
-  constructor(graph: GraphBuilder, config: ModelConfig, batch: number) {
+  constructor(graph: GraphBuilder, config: ModelConfig, batch: number, precision: Precision) {
     this.#config = config;
-    this.#parts = new LlamaParts(graph, config, graph.input(ports.positions, 'int32', [-1]));
+    const positions = graph.input(ports.positions, 'int32', [-1]);
+    this.#parts = new LlamaParts(graph, config, { positions, precision });
     const { numLayers, numKvHeads, headDim } = config;
     const layers = (name: string, shape: readonly number[]): Node[] =>
       this.#parts.ops.unstack(graph.input(name, 'float32', [numLayers, ...shape]), numLayers);
@@ -124,9 +126,12 @@ class DecodeGraph {
   }
 }
 
-/** The content of saved_model.pb for a step of `batch` sequences. */
-export function encodeDecodeGraph(config: ModelConfig, batch: number): Uint8Array {
-  const graph = new GraphBuilder();
-  new DecodeGraph(graph, config, batch).run();
-  return graph.encode();
+/** Adds a step of `batch` sequences to the signature that was begun. */
+export function addDecodeGraph(
+  graph: GraphBuilder,
+  config: ModelConfig,
+  batch: number,
+  precision: Precision,
+): void {
+  new DecodeGraph(graph, config, batch, precision).run();
 }

@@ -13,21 +13,28 @@ import {
   type ForwardInput,
   type ForwardOutput,
 } from '../model/transformer.ts';
-import type { LayerWeights, ModelWeights } from '../model/weights.ts';
+import { layerMatrices, type ModelWeights } from '../model/weights.ts';
 import { batchInputs, batchKeys } from './batch-inputs.ts';
-import { decodePorts, encodeDecodeGraph } from './decode-graph.ts';
-import { encodeLlamaGraph, type GraphSpec } from './llama-graph.ts';
+import { addDecodeGraph, decodePorts } from './decode-graph.ts';
+import { addAssignment, ASSIGNED, assignmentInputs } from './half-weights.ts';
+import { addLlamaGraph, type GraphKind, type GraphSpec } from './llama-graph.ts';
+import type { Precision } from '../precisions.ts';
 import { ports } from './llama-parts.ts';
 import { loadGraph, type SavedModel } from './load-graph.ts';
+import { GraphBuilder } from './saved-model.ts';
 
 /** What such a graph reads; without logits nothing behind the last layer's K and V runs. */
-function weightInputs(weights: ModelWeights, { first, end, kind }: GraphSpec): NamedTensorMap {
+function weightInputs(
+  weights: ModelWeights,
+  { first, end, kind }: GraphSpec,
+  precision: Precision,
+): NamedTensorMap {
   const inputs: NamedTensorMap = first === 0 ? { [ports.embedding]: weights.embedding } : {};
   const lastLayer = weights.layers.length - 1;
-  for (let at = first; at < end; at++) {
+  for (let at = first; at < end && precision === 'fp32'; at++) {
     const cut = kind === 'none' && at === lastLayer;
-    const names: (keyof LayerWeights)[] = cut ? ['qkv'] : ['qkv', 'output', 'gateUp', 'down'];
-    for (const name of names) inputs[ports.weight(at, name)] = weights.layers[at]![name];
+    for (const name of cut ? (['qkv'] as const) : layerMatrices)
+      inputs[ports.weight(at, name)] = weights.layers[at]![name];
   }
   if (kind === 'none' || end <= lastLayer) return inputs;
   return { ...inputs, [ports.outputNorm]: weights.outputNorm, [ports.head]: weights.head };
@@ -38,6 +45,8 @@ const keyOf = ({ first, end, kind, attentionOf }: GraphSpec): string =>
 
 /** How many rows a step of decoding can have. */
 const BATCHES = [1, 2, 4, 8];
+const kinds: readonly GraphKind[] = ['last-logits', 'none'];
+const PART = 'part';
 
 interface LoadedGraph {
   readonly model: SavedModel;
@@ -59,30 +68,55 @@ export class GraphTransformer extends Transformer {
   }
 
   /** Throws when the backend cannot run graphs. */
-  static async load(tf: Tf, config: ModelConfig, weights: ModelWeights): Promise<GraphTransformer> {
+  static async load(
+    tf: Tf,
+    config: ModelConfig,
+    weights: ModelWeights,
+    precision: Precision = 'fp32',
+  ): Promise<GraphTransformer> {
     const model = new GraphTransformer(tf, config, weights);
     const whole = { first: 0, end: config.numLayers, attentionOf: null };
-    await model.prepare({ ...whole, kind: 'last-logits' });
-    await model.prepare({ ...whole, kind: 'none' });
-    for (const batch of BATCHES) {
-      const graph = await loadGraph(tf, encodeDecodeGraph(config, batch));
-      const inputs = weightInputs(weights, { ...whole, kind: 'last-logits' });
-      model.#steps.set(batch, { model: graph, weights: inputs });
-    }
+    const specs: GraphSpec[] = kinds.map((kind) => ({ ...whole, kind }));
+    const graph = new GraphBuilder();
+    for (const spec of specs) addLlamaGraph(graph.begin(spec.kind), config, spec, precision);
+    for (const rows of BATCHES)
+      addDecodeGraph(graph.begin(`step_${rows}`), config, rows, precision);
+    const names = [...kinds, ...BATCHES.map((rows) => `step_${rows}`)];
+    if (precision === 'bf16') addAssignment(graph.begin(ASSIGNED), weights);
+    const [lastLogits, none, ...rest] = await loadGraph(
+      tf,
+      graph,
+      precision === 'bf16' ? [...names, ASSIGNED] : names,
+    );
+    const inputsOf = (kind: GraphKind): NamedTensorMap =>
+      weightInputs(weights, { ...whole, kind }, precision);
+    model.#keep(specs[0]!, { model: lastLogits!, weights: inputsOf('last-logits') });
+    model.#keep(specs[1]!, { model: none!, weights: inputsOf('none') });
+    BATCHES.forEach((rows, at) => {
+      model.#steps.set(rows, { model: rest[at]!, weights: inputsOf('last-logits') });
+    });
+    if (precision === 'bf16') tf.dispose(rest.at(-1)!.predict(assignmentInputs(weights)));
     return model;
   }
 
-  /** Loads the graph of a part once; until then that part runs op by op. */
+  /** Loads the graph of a part once, in fp32; until then that part runs op by op. */
   prepare(spec: GraphSpec): Promise<void> {
     const key = keyOf(spec);
     const started = this.#loading.get(key);
     if (started) return started;
-    const content = encodeLlamaGraph(this.config, spec);
-    const loading = loadGraph(this.tf, content).then((model) => {
-      this.#graphs.set(key, { model, weights: weightInputs(this.#weights, spec) });
+    const graph = new GraphBuilder().begin(PART);
+    addLlamaGraph(graph, this.config, spec, 'fp32');
+    const loading = loadGraph(this.tf, graph, [PART]).then(([model]) => {
+      const weights = weightInputs(this.#weights, spec, 'fp32');
+      this.#graphs.set(key, { model: model!, weights });
     });
     this.#loading.set(key, loading);
     return loading;
+  }
+
+  #keep(spec: GraphSpec, graph: LoadedGraph): void {
+    this.#graphs.set(keyOf(spec), graph);
+    this.#loading.set(keyOf(spec), Promise.resolve());
   }
 
   override forward(input: ForwardInput): ForwardOutput {

@@ -3,8 +3,9 @@
 import type { LayerRange } from '../model/attention-sum.ts';
 import type { ModelConfig } from '../model/model-config.ts';
 import { HIDDEN } from '../model/transformer.ts';
+import type { Precision } from '../precisions.ts';
 import { LlamaParts, ports, type Projected } from './llama-parts.ts';
-import { GraphBuilder, type Node } from './saved-model.ts';
+import type { GraphBuilder, Node } from './saved-model.ts';
 
 /** Only the last row's logits are computed; `none` = a chunk that is followed by another one. */
 export type GraphKind = 'last-logits' | 'none';
@@ -39,11 +40,11 @@ class LlamaGraph {
   readonly #freshV: Node[] = []; // by layer [kvHeads, rows, dim]
   #attention: Node | null = null; // [keys]
 
-  constructor(graph: GraphBuilder, config: ModelConfig, spec: GraphSpec) {
+  constructor(graph: GraphBuilder, config: ModelConfig, spec: GraphSpec, precision: Precision) {
     this.#config = config;
     this.#spec = spec;
     const positions = graph.input(ports.positions, 'int32', [-1]); // [rows]
-    this.#parts = new LlamaParts(graph, config, positions);
+    this.#parts = new LlamaParts(graph, config, { positions, precision });
     this.#mask = this.#visibility(positions);
     const layers = spec.end - spec.first;
     const shape = [layers, config.numKvHeads, -1, config.headDim];
@@ -142,9 +143,12 @@ class LlamaGraph {
   }
 }
 
-/** The content of saved_model.pb for this part of the model. */
-export function encodeLlamaGraph(config: ModelConfig, spec: GraphSpec): Uint8Array {
-  const graph = new GraphBuilder();
-  new LlamaGraph(graph, config, spec).run();
-  return graph.encode();
+/** Adds the graph of this part of the model to the signature that was begun. */
+export function addLlamaGraph(
+  graph: GraphBuilder,
+  config: ModelConfig,
+  spec: GraphSpec,
+  precision: Precision,
+): void {
+  new LlamaGraph(graph, config, spec, precision).run();
 }

@@ -1,5 +1,6 @@
 // What prefill and decode have in common: everything but attention works on rows, whatever they are.
 import type { ModelConfig } from '../model/model-config.ts';
+import type { Precision } from '../precisions.ts';
 import { Ops } from './ops.ts';
 import type { GraphBuilder, Node } from './saved-model.ts';
 
@@ -30,15 +31,24 @@ export interface Projected {
   readonly v: Node; // [rows, kvHeads, dim]
 }
 
+export const variableName = (layer: number, name: string): string => `layer_${layer}_${name}`;
+
 export class LlamaParts {
   readonly ops: Ops;
+  /** fp32 matrices are fed, bf16 ones are read from variables. */
+  readonly #precision: Precision;
   readonly #config: ModelConfig;
   readonly #eps: Node;
   readonly #cos: Node; // [rows, 1, dim]
   readonly #sin: Node; // [rows, 1, dim]
 
   /** `positions` [rows] */
-  constructor(graph: GraphBuilder, config: ModelConfig, positions: Node) {
+  constructor(
+    graph: GraphBuilder,
+    config: ModelConfig,
+    { positions, precision }: { positions: Node; precision: Precision },
+  ) {
+    this.#precision = precision;
     this.ops = new Ops(graph);
     this.#config = config;
     this.#eps = graph.constant([config.rmsEps], [], 'float32');
@@ -58,7 +68,7 @@ export class LlamaParts {
     const { numHeads, numKvHeads, headDim, hiddenSize } = this.#config;
     const rotated = numHeads + numKvHeads;
     const width = (rotated + numKvHeads) * headDim;
-    const qkv = o.matMul(this.#normalise(x), this.#weight(at, 'qkv', [hiddenSize, width])); // [rows, width]
+    const qkv = this.#apply(this.#normalise(x), at, 'qkv', [hiddenSize, width]); // [rows, width]
     const heads = o.reshape(qkv, [-1, rotated + numKvHeads, headDim]);
     const turned = this.#rotate(o.slice(heads, [0, 0, 0], [-1, rotated, -1]), rotated);
     return {
@@ -73,14 +83,13 @@ export class LlamaParts {
     const o = this.ops;
     const { numHeads, headDim, hiddenSize, ffnSize } = this.#config;
     const width = numHeads * headDim;
-    const output = o.matMul(attended, this.#weight(at, 'output', [width, hiddenSize]));
+    const output = this.#apply(attended, at, 'output', [width, hiddenSize]);
     const h = o.binary('AddV2', x, output); // [rows, hidden]
-    const gateUp = this.#weight(at, 'gateUp', [hiddenSize, 2 * ffnSize]);
-    const both = o.matMul(this.#normalise(h), gateUp); // [rows, 2 * ffn]
+    const both = this.#apply(this.#normalise(h), at, 'gateUp', [hiddenSize, 2 * ffnSize]); // [rows, 2 * ffn]
     const gate = o.slice(both, [0, 0], [-1, ffnSize]);
     const up = o.slice(both, [0, ffnSize], [-1, ffnSize]);
     const active = o.binary('Mul', o.binary('Mul', gate, o.unary('Sigmoid', gate)), up);
-    const down = o.matMul(active, this.#weight(at, 'down', [ffnSize, hiddenSize]));
+    const down = this.#apply(active, at, 'down', [ffnSize, hiddenSize]);
     return o.binary('AddV2', h, down);
   }
 
@@ -105,8 +114,13 @@ export class LlamaParts {
     return this.ops.reshape(this.ops.gatherRows(table, positions), [-1, 1, headDim]);
   }
 
-  #weight(at: number, name: string, shape: [number, number]): Node {
-    return this.ops.graph.input(ports.weight(at, name), 'float32', shape);
+  /** x times one of a layer's matrices. */
+  #apply(x: Node, at: number, name: string, shape: [number, number]): Node {
+    const { graph } = this.ops;
+    if (this.#precision === 'fp32') {
+      return this.ops.matMul(x, graph.input(ports.weight(at, name), 'float32', shape));
+    }
+    return this.ops.matMulHalf(x, graph.variable(variableName(at, name), 'bfloat16', shape));
   }
 
   #normalise(x: Node): Node {

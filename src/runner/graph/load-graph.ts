@@ -1,10 +1,10 @@
-// Graph bytes → something that runs: TensorFlow reads graphs from a folder only.
+// Graph → something that runs: TensorFlow reads graphs from a folder only.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NamedTensorMap } from '@tensorflow/tfjs-core';
 import type { Tf } from '../backend/index.ts';
-import { SIGNATURE, TAG } from './saved-model.ts';
+import { TAG, type GraphBuilder } from './saved-model.ts';
 
 export interface SavedModel {
   predict(inputs: NamedTensorMap): NamedTensorMap;
@@ -17,16 +17,22 @@ interface TfNode {
   };
 }
 
-/** `content` is that of saved_model.pb. Throws when the backend cannot run graphs. */
-export async function loadGraph(tf: Tf, content: Uint8Array): Promise<SavedModel> {
+/** One for each signature, over the same variables. Throws when the backend cannot run graphs. */
+export async function loadGraph(
+  tf: Tf,
+  graph: GraphBuilder,
+  signatures: readonly string[],
+): Promise<SavedModel[]> {
   const { node } = tf as TfNode;
   if (!node) throw new Error('this backend runs no graphs');
   const folder = await mkdtemp(join(tmpdir(), 'kvshare-graph-'));
   try {
     // The loader expects the folder even when it holds no variable.
     await mkdir(join(folder, 'variables'));
-    await writeFile(join(folder, 'saved_model.pb'), content);
-    return await node.loadSavedModel(folder, [TAG], SIGNATURE);
+    await writeFile(join(folder, 'saved_model.pb'), graph.encode());
+    const models: SavedModel[] = [];
+    for (const name of signatures) models.push(await node.loadSavedModel(folder, [TAG], name));
+    return models;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -1,11 +1,17 @@
-// Writes a TensorFlow SavedModel that holds one graph and no variables: a few kilobytes that
-// `tf.node.loadSavedModel` runs as a whole. Field numbers are those of TensorFlow's own .proto files
+// Writes a TensorFlow SavedModel: some hundred kilobytes that `tf.node.loadSavedModel` runs as a whole. It may
+// have several signatures (entry points) over common variables, which the first of them fills. Field numbers are those of TensorFlow's own .proto files
 // (saved_model, meta_graph, graph, node_def, attr_value, tensor, types); protobufjs does the encoding.
 import protobuf from 'protobufjs';
 
-export type DataType = 'float32' | 'int32' | 'bool';
+export type DataType = 'float32' | 'int32' | 'bool' | 'bfloat16' | 'resource';
 
-const dataTypes: Record<DataType, number> = { float32: 1, int32: 3, bool: 10 };
+const dataTypes: Record<DataType, number> = {
+  float32: 1,
+  int32: 3,
+  bool: 10,
+  bfloat16: 14,
+  resource: 20,
+};
 
 const field = (id: number, type: string, rule?: 'repeated'): protobuf.IField => ({
   id,
@@ -31,13 +37,14 @@ const schema = protobuf.Root.fromJSON({
     },
     Attr: {
       fields: {
+        s: field(2, 'bytes'),
         i: field(3, 'int64'),
         b: field(5, 'bool'),
         type: field(6, 'int32'),
         shape: field(7, 'Shape'),
         tensor: field(8, 'Tensor'),
       },
-      oneofs: { value: { oneof: ['i', 'b', 'type', 'shape', 'tensor'] } },
+      oneofs: { value: { oneof: ['s', 'i', 'b', 'type', 'shape', 'tensor'] } },
     },
     Node: {
       fields: {
@@ -85,7 +92,16 @@ const shapeOf = (shape: GraphShape): object => ({ dim: shape.map((size) => ({ si
 /** The name of a node's first output. */
 export type Node = string & { readonly __node: unique symbol };
 
-export type AttrValue = { i: number } | { b: boolean } | { type: DataType };
+export type AttrValue =
+  { i: number } | { b: boolean } | { type: DataType } | { s: Uint8Array } | { shape: GraphShape };
+
+/** Runs before the node that names it among its inputs. */
+export const before = (node: Node): Node => `^${node}` as Node;
+
+interface Signature {
+  readonly inputs: Map<string, Port>;
+  readonly outputs: Map<string, Port>;
+}
 
 interface Port {
   readonly name: string;
@@ -93,7 +109,6 @@ interface Port {
   readonly shape: GraphShape;
 }
 
-export const SIGNATURE = 'serving_default';
 export const TAG = 'serve';
 /** A GraphDef version that every TensorFlow since 2.0 reads. */
 const PRODUCER = 987;
@@ -101,13 +116,42 @@ const PRODUCER = 987;
 /** Collects nodes; op and attribute names are TensorFlow's. */
 export class GraphBuilder {
   readonly #nodes: object[] = [];
-  readonly #inputs = new Map<string, Port>();
-  readonly #outputs = new Map<string, Port>();
+  readonly #signatures = new Map<string, Signature>();
+  readonly #variables = new Map<string, Node>();
+  #current = '';
   #count = 0;
 
+  /** Inputs and outputs belong to this signature from now on. */
+  begin(signature: string): this {
+    this.#current = signature;
+    this.#signatures.set(signature, { inputs: new Map(), outputs: new Map() });
+    return this;
+  }
+
+  /** The value of a variable that all signatures share. */
+  variable(name: string, dtype: DataType, shape: GraphShape): Node {
+    const known = this.#variables.get(name);
+    if (known) return known;
+    const handle = this.handle(name, dtype, shape);
+    const value = this.op('ReadVariableOp', [handle], { dtype: { type: dtype } });
+    this.#variables.set(name, value);
+    return value;
+  }
+
+  /** What names a variable: for assignments. */
+  handle(name: string, dtype: DataType, shape: GraphShape): Node {
+    return this.op('VarHandleOp', [], {
+      dtype: { type: dtype },
+      shape: { shape },
+      shared_name: { s: new TextEncoder().encode(name) },
+      container: { s: new Uint8Array(0) },
+    });
+  }
+
   input(name: string, dtype: DataType, shape: GraphShape): Node {
-    this.#inputs.set(name, { name: `${name}:0`, dtype, shape });
-    return this.#add(name, 'Placeholder', [], {
+    const node = `${this.#current}/${name}`;
+    this.#signatures.get(this.#current)!.inputs.set(name, { name: `${node}:0`, dtype, shape });
+    return this.#add(node, 'Placeholder', [], {
       dtype: { type: dataTypes[dtype] },
       shape: { shape: shapeOf(shape) },
     });
@@ -115,7 +159,7 @@ export class GraphBuilder {
 
   output(name: string, node: Node, dtype: DataType, shape: GraphShape): void {
     const port = node.includes(':') ? node : `${node}:0`;
-    this.#outputs.set(name, { name: port, dtype, shape });
+    this.#signatures.get(this.#current)!.outputs.set(name, { name: port, dtype, shape });
   }
 
   /** A float32 or int32 constant, row-major. */
@@ -135,7 +179,8 @@ export class GraphBuilder {
   op(op: string, inputs: readonly Node[], attrs: Record<string, AttrValue>): Node {
     const attr: Record<string, object> = {};
     for (const [name, value] of Object.entries(attrs)) {
-      attr[name] = 'type' in value ? { type: dataTypes[value.type] } : value;
+      if ('type' in value) attr[name] = { type: dataTypes[value.type] };
+      else attr[name] = 'shape' in value ? { shape: shapeOf(value.shape) } : value;
     }
     return this.#add(this.#newName(op), op, inputs, attr);
   }
@@ -149,11 +194,10 @@ export class GraphBuilder {
           { name, dtype: dataTypes[dtype], tensorShape: shapeOf(shape) },
         ]),
       );
-    const signature = {
-      inputs: ports(this.#inputs),
-      outputs: ports(this.#outputs),
-      methodName: 'tensorflow/serving/predict',
-    };
+    const signatures = [...this.#signatures].map(([name, { inputs, outputs }]) => [
+      name,
+      { inputs: ports(inputs), outputs: ports(outputs), methodName: 'tensorflow/serving/predict' },
+    ]);
     const type = schema.lookupType('SavedModel');
     const message = {
       schemaVersion: 1,
@@ -161,7 +205,7 @@ export class GraphBuilder {
         {
           metaInfo: { tags: [TAG] },
           graph: { node: this.#nodes, versions: { producer: PRODUCER } },
-          signatures: { [SIGNATURE]: signature },
+          signatures: Object.fromEntries(signatures) as object,
         },
       ],
     };

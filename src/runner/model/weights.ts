@@ -14,6 +14,8 @@ export interface LayerWeights {
   readonly down: Tensor2D; // [ffn, hidden]
 }
 
+export const layerMatrices = ['qkv', 'output', 'gateUp', 'down'] as const;
+
 export interface ModelWeights {
   readonly embedding: Tensor2D; // [vocab, hidden]
   readonly layers: readonly LayerWeights[];
