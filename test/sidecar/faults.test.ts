@@ -212,6 +212,27 @@ describe('limits', () => {
     expect(served.log.lines.join()).not.toContain('canary');
   });
 
+  it.each([
+    ['/v1/chat/completions', chat('Hi', { stream: true })],
+    ['/v1/completions', { model: 'tiny', prompt: 'Hi', stream: true }],
+  ])('%s shows the outcome before a slow first token', async (path, body) => {
+    await serve();
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    runner.script = async function* (request) {
+      yield { type: 'receipt', receipt: receiptOf(request) };
+      await held;
+      yield { type: 'token', id: 60 };
+      yield { type: 'end', reason: 'length' };
+    };
+    const headers = { 'content-type': 'application/json', ...north };
+    const init = { method: 'POST', headers, body: JSON.stringify(body) };
+    const response = await fetch(`${served.url}${path}`, init);
+    expect(response.headers.get('x-kvshare-outcome')).toBe('cold');
+    release();
+    expect(await response.text()).toContain('[DONE]');
+  });
+
   it('cancels the runner when the client leaves', async () => {
     await serve();
     let cancelled = false;

@@ -80,11 +80,13 @@ async function measurePairs(options: OverheadOptions): Promise<Pair[]> {
     });
     try {
       const pairs: Pair[] = [];
+      let planned = await readPlanSeconds(sidecar.url);
       for (const [at, request] of trace.entries()) {
         onProgress(at, trace.length, at < warmUp ? 'warming up' : 'measuring');
-        const planned = await readPlanSeconds(sidecar.url);
         const through = await askThroughSidecar(sidecar.url, runner, request, TOKENS);
-        const planMs = 1000 * ((await readPlanSeconds(sidecar.url)) - planned);
+        const before = planned;
+        planned = await readPlanSeconds(sidecar.url);
+        const planMs = 1000 * (planned - before);
         const tokens = Array.from(tokenizer.encodeChat(request.messages).tokens);
         const direct = await askDirectly(runner, `${request.id}-direct`, tokens, TOKENS);
         pairs.push({ promptTokens: tokens.length, planMs, through, direct });
