@@ -90,6 +90,7 @@ if (llamaServer === null) {
     const { report, table } = await bench<PeersReport>(
       'peers',
       ...['--llama-server', llamaServer, '--tokens', '400', '--repeat', '1'],
+      ...['--decode-tokens', '24'],
       ...['--families', 'same-doc-new-question,shifted-prefix'],
     );
     const [same, shifted] = report.cases;
@@ -100,5 +101,6 @@ if (llamaServer === null) {
     for (const speed of Object.values(report.prefill)) expect(speed).toBeGreaterThan(0);
     expect(report.decode.peerTokensPerSecond.eight).toBeGreaterThan(1);
     expect(table).toContain('bare multiplications');
-  }, 300_000);
+    // Its threads wait for each other: slow on a machine that does other things.
+  }, 600_000);
 }

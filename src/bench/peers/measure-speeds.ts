@@ -30,9 +30,8 @@ export interface DecodeReport {
   readonly peerTokensPerSecond: DecodeSpeeds;
 }
 
-/** In the middle of decoding the context has 256 tokens. */
-const DECODE_TOKENS = 64;
-const DECODE_PROMPT = 256 - DECODE_TOKENS / 2;
+/** In the middle of decoding. */
+const DECODE_CONTEXT = 256;
 const DECODE_STREAMS = 8;
 
 /** Prompt tokens a second, cold, as both servers time themselves. */
@@ -66,22 +65,23 @@ export async function measurePrefill(
 export async function measureDecodes(
   contest: Contest,
   tenant: string,
+  newTokens: number,
   cutTo: (text: string, tokens: number) => string,
 ): Promise<DecodeReport> {
-  const prompt = cutTo(passagesFrom(0, 4).join('\n\n'), DECODE_PROMPT);
+  const prompt = cutTo(passagesFrom(0, 4).join('\n\n'), DECODE_CONTEXT - newTokens / 2);
   const kvshareTokensPerSecond = await measureDecode({
     url: `${contest.served.url}/v1/completions`,
     headers: { authorization: `Bearer ${keyOf(tenant)}` },
-    body: { model: 'default', prompt, max_tokens: DECODE_TOKENS, temperature: 0, stream: true },
+    body: { model: 'default', prompt, max_tokens: newTokens, temperature: 0, stream: true },
   });
   const peer = await startPeer(contest, DECODE_STREAMS);
   try {
     const peerTokensPerSecond = await measureDecode({
       url: `${peer.url}/completion`,
       headers: peerHeaders,
-      body: { prompt, n_predict: DECODE_TOKENS, temperature: 0, ignore_eos: true, stream: true },
+      body: { prompt, n_predict: newTokens, temperature: 0, ignore_eos: true, stream: true },
     });
-    const shape = { contextTokens: 256, newTokens: DECODE_TOKENS };
+    const shape = { contextTokens: DECODE_CONTEXT, newTokens };
     return { ...shape, kvshareTokensPerSecond, peerTokensPerSecond };
   } finally {
     await peer.close();

@@ -18,6 +18,8 @@ export interface PeersOptions {
   readonly tokens: readonly number[];
   readonly repeat: number;
   readonly threads: number;
+  /** Tokens of each answer whose decoding is timed. */
+  readonly decodeTokens: number;
   /** Text of about this many tokens, for the prompts whose decoding is timed. */
   readonly cutTo: (text: string, tokens: number) => string;
   /** Milliseconds of the model's matrix multiplications, bare, for so many tokens. */
@@ -59,7 +61,7 @@ export async function runPeers(options: PeersOptions): Promise<PeersReport> {
       cases.push(await measureCase(contest, tenants[at]!, item));
     }
     onProgress(items.length, total, 'decode');
-    const decode = await measureDecodes(contest, SPEED_TENANT, options.cutTo);
+    const decode = await measureDecodes(contest, SPEED_TENANT, options.decodeTokens, options.cutTo);
     onProgress(items.length + 1, total, 'prefill and bare multiplications');
     const prefill = await measurePrefill(
       contest,

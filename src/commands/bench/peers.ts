@@ -14,6 +14,7 @@ const flags = {
   families: { type: 'string' },
   tokens: { type: 'string', default: '800' },
   repeat: { type: 'string', default: '3' },
+  'decode-tokens': { type: 'string', default: '64' },
   backend: { type: 'string', default: 'auto' },
 } as const;
 
@@ -65,6 +66,7 @@ export const peers = defineSuite(flags, async (values) => {
       tokens: countsOf(values.tokens, '--tokens'),
       repeat: countOf(values.repeat, '--repeat'),
       threads: availableParallelism(),
+      decodeTokens: countOf(values['decode-tokens'], '--decode-tokens'),
       cutTo: (text, tokens) =>
         tokenizer.decode(tokenizer.encodePrompt(text).tokens.subarray(0, tokens)),
       multiplyBare: async (rows) => {
