@@ -109,8 +109,11 @@ export class InstantRunner implements Runner {
     return Promise.resolve();
   }
 
-  #contextOf({ scope, owner, tokens }: GenerateRequest): StoredContext {
-    const [exactTokens, promptTokens] = [tokens.length, tokens.length];
+  #contextOf({ scope, owner, tokens, plan }: GenerateRequest): StoredContext {
+    const promptTokens = tokens.length;
+    // What stands behind a moved import saw approximate KV and serves no other prompt.
+    const moved = plan?.imports.find(({ exact }) => !exact);
+    const exactTokens = moved?.targetStart ?? promptTokens;
     const segment = `${GENERATION}.${this.#stored++}`;
     return { segment, scope, owner, tokens, exactTokens, promptTokens };
   }
