@@ -12,6 +12,7 @@ export type AnswerEvent =
       readonly type: 'end';
       readonly finishReason: 'stop' | 'length';
       readonly completionTokens: number;
+      readonly refreshedTokens?: number;
     };
 
 export interface AnswerParts {
@@ -44,7 +45,9 @@ export async function* answerEvents(
       const rest = stops.push(decoder.flush()) + stops.flush();
       if (rest !== '') yield { type: 'text', text: rest };
       const finishReason = stops.stopped ? 'stop' : event.reason;
-      yield { type: 'end', finishReason, completionTokens };
+      const { refreshedTokens } = event;
+      const refreshed = refreshedTokens !== undefined && { refreshedTokens };
+      yield { type: 'end', finishReason, completionTokens, ...refreshed };
       return;
     }
   }

@@ -35,8 +35,9 @@ export function provenanceHeaders({ outcome, receipt }: Provenance): Record<stri
 export function usageOf(
   { outcome, reason, policy, receipt }: Provenance,
   promptTokens: number,
-  completionTokens: number,
+  { completionTokens, refreshedTokens }: { completionTokens: number; refreshedTokens?: number },
 ): object {
+  const { toppedUpTokens } = receipt;
   return {
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,
@@ -52,6 +53,9 @@ export function usageOf(
         imported_tokens: receipt.importedTokens,
         recomputed_tokens: receipt.recomputedTokens,
         charged_recompute: receipt.chargedRecompute,
+        // Only where the plan asked for them: recomputed at prefill by choice, and while decoding.
+        ...(toppedUpTokens !== undefined && { topped_up_tokens: toppedUpTokens }),
+        ...(refreshedTokens !== undefined && { refreshed_tokens: refreshedTokens }),
         timings: receipt.timings,
       },
     },

@@ -41,7 +41,7 @@ export async function sendWhole(
       if (text === '') job.onFirstText();
       text += event.text;
     } else {
-      const usage = usageOf(provenance!, job.promptTokens, event.completionTokens);
+      const usage = usageOf(provenance!, job.promptTokens, event);
       job.response
         .set(provenanceHeaders(provenance!))
         .json(wholeAnswer(job.head, text, event.finishReason, usage));
@@ -81,7 +81,7 @@ export async function sendStream(
         silent = false;
         await write(job, chunks.text(event.text));
       } else {
-        const usage = usageOf(provenance!, job.promptTokens, event.completionTokens);
+        const usage = usageOf(provenance!, job.promptTokens, event);
         await write(job, chunks.closing(event.finishReason, usage));
         response.end();
       }

@@ -46,6 +46,26 @@ const storing = (segment: string): typeof answering =>
     }
   };
 
+describe('what the runner did beyond ranges', () => {
+  it('stands in the usage: picks of a top-up, tokens refreshed while decoding', async () => {
+    await serve();
+    runner.script = async function* (request) {
+      yield { type: 'receipt', receipt: receiptOf(request, { toppedUpTokens: 7 }) };
+      yield { type: 'token', id: 60 };
+      yield { type: 'end', reason: 'length', refreshedTokens: 3 };
+    };
+    const { usage } = (await complete()).body;
+    expect(usage.prompt_tokens_details.kvshare).toMatchObject({
+      topped_up_tokens: 7,
+      refreshed_tokens: 3,
+    });
+    runner.script = answering;
+    const plain = (await complete()).body.usage.prompt_tokens_details.kvshare;
+    expect(plain).not.toHaveProperty('topped_up_tokens');
+    expect(plain).not.toHaveProperty('refreshed_tokens');
+  });
+});
+
 describe('faults on the way to the runner', () => {
   it('answers 503 while the runner is down and recovers by itself', async () => {
     await serve();
