@@ -95,8 +95,11 @@ module.exports = {
       comment:
         'Rooms get their options passed in: only the commands know environment, flags and files.',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(main\\.ts|config(-file|-schema)?\\.ts|commands/)' },
-      to: { path: '^src/config(-file|-schema)?\\.ts$' },
+      from: {
+        path: '^src/',
+        pathNot: '^src/(main\\.ts|config(-file|-schema|-kv)?\\.ts|commands/)',
+      },
+      to: { path: '^src/config(-file|-schema|-kv)?\\.ts$' },
     },
     {
       name: 'commands-are-the-top',
@@ -128,8 +131,8 @@ module.exports = {
     only(
       'config-knows-options',
       'config.ts composes option types and defaults; it starts nothing.',
-      '^src/config(-file|-schema)?\\.ts$',
-      '^src/(config-(file|schema)\\.ts|errors\\.ts|routes/|runner/(backend/|schedulers\\.ts))',
+      '^src/config(-file|-schema|-kv)?\\.ts$',
+      '^src/(config-(file|schema|kv)\\.ts|errors\\.ts|routes/|runner/(backend/|schedulers\\.ts))',
     ),
     only(
       'examples-use-the-public-door',

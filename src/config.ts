@@ -5,6 +5,14 @@ import { homedir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parseConfigFile, type FileSettings } from './config-file.ts';
+import {
+  checkKv,
+  kvAdmissions,
+  kvHostFormats,
+  oneOf,
+  parseShare,
+  type KvSettings,
+} from './config-kv.ts';
 import { KvShareError } from './errors.ts';
 import { backendRequests, type BackendRequest } from './runner/backend/index.ts';
 import { precisions, type Precision } from './runner/precisions.ts';
@@ -25,6 +33,7 @@ export interface Settings extends FileSettings {
   /** Most prompt tokens that the runner computes in one step, alone and while somebody decodes. */
   readonly stepTokens: number;
   readonly sharedStepTokens: number;
+  readonly kv: KvSettings;
   /** Address of a runner that runs elsewhere (`kvshare sidecar --runner URL`). */
   readonly runnerUrl: string | null;
   readonly logLevel: string;
@@ -47,6 +56,12 @@ const flags = {
   precision: { type: 'string' },
   'step-tokens': { type: 'string' },
   'shared-step-tokens': { type: 'string' },
+  'kv-host-bytes': { type: 'string' },
+  'kv-host-format': { type: 'string' },
+  'kv-disk-bytes': { type: 'string' },
+  'kv-disk-dir': { type: 'string' },
+  'kv-scope-share': { type: 'string' },
+  'kv-admission': { type: 'string' },
   runner: { type: 'string' },
   'log-level': { type: 'string' },
   'cache-dir': { type: 'string' },
@@ -81,16 +96,6 @@ function parsePort(text: string, source: string): number {
   }
   return port;
 }
-
-/** A parser for one of the known names. */
-const oneOf =
-  <T extends string>(known: readonly T[]) =>
-  (text: string, source: string): T => {
-    const found = known.find((name) => name === text);
-    if (found !== undefined) return found;
-    const names = known.join(', ');
-    throw new KvShareError('config_invalid', `${source} must be one of ${names}, not "${text}".`);
-  };
 
 function readFlags(argv: readonly string[]): Partial<Record<FlagName, string>> {
   try {
@@ -130,10 +135,11 @@ export function readSettings(
   };
   const text = (name: FlagName): string | null => pick(name, (value) => value) ?? null;
   const configPath = text('config');
+  const cacheDir = text('cache-dir') ?? join(homedir(), '.cache', 'kvshare');
   return Object.freeze({
     ...readConfigFile(configPath, env),
     configPath,
-    cacheDir: text('cache-dir') ?? join(homedir(), '.cache', 'kvshare'),
+    cacheDir,
     host: text('host') ?? '127.0.0.1',
     port: pick('port', parsePort) ?? 8080,
     modelPath: text('model'),
@@ -143,6 +149,17 @@ export function readSettings(
     precision: pick('precision', oneOf(precisions)) ?? 'fp32',
     stepTokens: pick('step-tokens', parseCount) ?? STEP_TOKENS,
     sharedStepTokens: pick('shared-step-tokens', parseCount) ?? SHARED_STEP_TOKENS,
+    kv: checkKv(
+      {
+        hostBytes: pick('kv-host-bytes', parseBytes) ?? 0,
+        hostFormat: pick('kv-host-format', oneOf(kvHostFormats)) ?? 'fp32',
+        diskBytes: pick('kv-disk-bytes', parseBytes) ?? 0,
+        diskFolder: text('kv-disk-dir') ?? join(cacheDir, 'kv'),
+        scopeShare: pick('kv-scope-share', parseShare) ?? 1,
+        admission: pick('kv-admission', oneOf(kvAdmissions)) ?? 'always',
+      },
+      text('kv-disk-dir'),
+    ),
     runnerUrl: text('runner'),
     logLevel: text('log-level') ?? 'info',
   });

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { kvArguments } from '../src/config-kv.ts';
 import { parseBytes, readSettings } from '../src/config.ts';
 
 let folder: string;
@@ -31,6 +32,28 @@ describe('readSettings', () => {
       stepTokens: 400,
       sharedStepTokens: 64,
     });
+  });
+
+  it('keeps KV in live tensors alone unless it is told otherwise', () => {
+    expect(readSettings(['--cache-dir', '/c'], {}).kv).toEqual({
+      hostBytes: 0,
+      hostFormat: 'fp32',
+      diskBytes: 0,
+      diskFolder: '/c/kv',
+      scopeShare: 1,
+      admission: 'always',
+    });
+    const flags = [
+      '--kv-host-bytes',
+      '1GiB',
+      '--kv-host-format',
+      'int8',
+      '--kv-disk-bytes',
+      '2GiB',
+    ];
+    const { kv } = readSettings([...flags, '--kv-scope-share', '0.1'], {});
+    expect(kv).toMatchObject({ hostBytes: 2 ** 30, hostFormat: 'int8', diskBytes: 2 ** 31 });
+    expect(readSettings(kvArguments(kv), {}).kv).toEqual(kv);
   });
 
   it('reads tenants, keys from the environment, and thresholds', () => {
@@ -128,6 +151,12 @@ routes:
     [['--step-tokens', '0'], /--step-tokens must be a positive number/],
     [['--precision', 'fp8'], /--precision must be one of fp32, bf16/],
     [['--kv-bytes', 'much'], /--kv-bytes must be a size/],
+    [['--kv-host-bytes', '12KiB'], /--kv-host-bytes must be a size/],
+    [['--kv-host-format', 'int4'], /--kv-host-format must be one of fp32, bf16, int8/],
+    [['--kv-scope-share', '0'], /--kv-scope-share must be a number above 0/],
+    [['--kv-scope-share', '1.5'], /--kv-scope-share must be a number above 0/],
+    [['--kv-admission', 'never'], /--kv-admission must be one of always, second-sighting/],
+    [['--kv-disk-dir', '/tmp/kv'], /--kv-disk-dir needs --kv-disk-bytes/],
     [['--prot', '1'], /--prot/],
     [['--config', '/nonexistent.yaml'], /cannot be read/],
   ])('refuses %j', (argv, message) => {

@@ -9,10 +9,17 @@ import { modelIdOf } from './model-id.ts';
 import { provisionBackend, provisionModel, provisionTokenizer } from './provision.ts';
 import { runUntilSignal } from './run-until-signal.ts';
 
+/** Backends whose tensors are not in host memory. */
+const hasOwnMemory = new Set(['tensorflow-gpu', 'webgpu']);
+
 export async function runnerCommand(settings: Settings): Promise<void> {
   const log = createLog({ level: settings.logLevel, name: 'runner' });
   const backend = await provisionBackend(settings);
   const model = await provisionModel(settings);
+  const { hostBytes, hostFormat } = settings.kv;
+  if (hostBytes > 0 && hostFormat === 'fp32' && !hasOwnMemory.has(backend.name)) {
+    log.warn({}, 'live KV is in host memory here: --kv-host-format fp32 only takes more of it');
+  }
   const { sha256, chatTemplateSha256 } = await provisionTokenizer(model);
   const engine = await loadEngine({
     backend,
@@ -27,7 +34,10 @@ export async function runnerCommand(settings: Settings): Promise<void> {
     precision: settings.precision,
     chunkTokens: settings.stepTokens,
     sharedChunkTokens: settings.sharedStepTokens,
+    tiers: settings.kv,
+    kvDiskFolder: settings.kv.diskBytes > 0 ? settings.kv.diskFolder : null,
     onFault: (error) => log.error({ err: error }, 'a request failed in the engine'),
+    onStoreProblem: (what, error) => log.warn({ err: error }, what),
   });
   engine.calibrate();
   const server = await serveRunner(engine, { port: settings.port, host: settings.host });

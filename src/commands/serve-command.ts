@@ -1,4 +1,5 @@
 // `kvshare serve`: a runner process, kept alive, and a sidecar in front of it, on one machine.
+import { kvArguments } from '../config-kv.ts';
 import { childEnvironment, type Settings } from '../config.ts';
 import { announceReady, superviseRunner } from '../serve/index.ts';
 import { createLog } from '../telemetry/index.ts';
@@ -12,6 +13,7 @@ const runnerArgs = (settings: Settings): string[] => [
   ...['--precision', settings.precision],
   ...['--step-tokens', `${settings.stepTokens}`],
   ...['--shared-step-tokens', `${settings.sharedStepTokens}`],
+  ...kvArguments(settings.kv),
   ...['--cache-dir', settings.cacheDir],
   ...(settings.modelPath === null ? [] : ['--model', settings.modelPath]),
 ];

@@ -20,4 +20,11 @@ export type {
   SamplingOptions,
   StoredContext,
 } from './generation.ts';
-export type { Runner, RunnerCapabilities, RunnerInfo, SpeedTable, StoreEvent } from './runner.ts';
+export type {
+  Runner,
+  RunnerCapabilities,
+  RunnerInfo,
+  SpeedTable,
+  StoreEvent,
+  StoreTiers,
+} from './runner.ts';

@@ -21,6 +21,33 @@ export interface RunnerCapabilities {
   readonly unequalTokens: boolean;
 }
 
+/** What a store keeps beside live tensors, and what it did since the start. */
+export interface StoreTiers {
+  readonly host: { readonly bytes: number; readonly maxBytes: number; readonly format: string };
+  readonly disk: {
+    readonly bytes: number;
+    readonly maxBytes: number;
+    /** False = the last write failed; it is tried again. */
+    readonly isHealthy: boolean;
+  };
+  readonly movedBytes: {
+    readonly toHost: number;
+    readonly toDisk: number;
+    readonly fromHost: number;
+    readonly fromDisk: number;
+  };
+  readonly pages: {
+    /** Gone for want of room. */
+    readonly lost: number;
+    /** Files that were not what had been written. */
+    readonly damaged: number;
+    /** Held something that is no number. */
+    readonly notFinite: number;
+  };
+  /** Not kept: memory was short, and nothing like them had been seen. */
+  readonly refusedContexts: number;
+}
+
 export interface RunnerInfo {
   readonly protocolVersions: readonly number[];
   readonly capabilities: RunnerCapabilities;
@@ -36,9 +63,11 @@ export interface RunnerInfo {
   readonly layout: KvLayout;
   readonly speeds: SpeedTable;
   readonly store: {
+    /** Of live tensors, ready for a request. */
     readonly bytes: number;
     readonly maxBytes: number;
     readonly contexts: number;
+    readonly tiers?: StoreTiers;
   };
   readonly requests: { readonly running: number; readonly waiting: number };
 }

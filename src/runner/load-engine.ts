@@ -10,6 +10,8 @@ import { Transformer } from './model/transformer.ts';
 import { loadWeights, type ModelWeights } from './model/weights.ts';
 import type { Precision } from './precisions.ts';
 import type { Scheduler } from './schedulers.ts';
+import { DiskStore } from './store/disk/disk-store.ts';
+import type { KvTiers } from './store/kv-store-options.ts';
 
 export interface LoadEngineOptions {
   readonly backend: Backend;
@@ -20,12 +22,16 @@ export interface LoadEngineOptions {
   readonly chatTemplateSha256: string;
   readonly generation: string;
   readonly maxKvBytes: number;
+  readonly tiers?: KvTiers;
+  /** Where KV outlives this process; null = nowhere. */
+  readonly kvDiskFolder?: string | null;
   readonly chunkTokens: number;
   readonly sharedChunkTokens: number;
   readonly maxRunning?: number;
   readonly scheduler: Scheduler;
   readonly precision: Precision;
   readonly onFault: (error: unknown) => void;
+  readonly onStoreProblem?: (what: string, error: unknown) => void;
   /** Share of the weights that are loaded, 0..1. */
   readonly onProgress?: (share: number) => void;
 }
@@ -33,23 +39,28 @@ export interface LoadEngineOptions {
 const MAX_RUNNING = 8;
 
 export async function loadEngine(options: LoadEngineOptions): Promise<Engine> {
-  const { backend } = options;
+  const { backend, kvDiskFolder: folder = null } = options;
+  const onProblem = options.onStoreProblem ?? (() => undefined);
   const file = await openGguf(options.modelPath);
   try {
     const config = readModelConfig(file);
+    const fingerprint = kvFingerprint({ layout: layoutOf(config), ...options });
     const weights = await loadWeights(backend.tf, file, config, options.onProgress);
     return new Engine({
       model: await newTransformer(options, config, weights),
       modelId: options.modelId,
       backend: { name: backend.name, description: backend.description },
-      fingerprint: kvFingerprint({ layout: layoutOf(config), ...options }),
+      fingerprint,
       generation: options.generation,
       maxKvBytes: options.maxKvBytes,
+      tiers: options.tiers,
+      disk: folder === null ? null : await DiskStore.open({ folder, fingerprint, onProblem }),
       chunkTokens: options.chunkTokens,
       sharedChunkTokens: options.sharedChunkTokens,
       scheduler: options.scheduler,
       maxRunning: options.maxRunning ?? MAX_RUNNING,
       onFault: options.onFault,
+      onStoreProblem: onProblem,
     });
   } finally {
     await file.close();

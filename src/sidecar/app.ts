@@ -26,9 +26,10 @@ function modelObject(context: SidecarContext): object {
 function readiness({ link, admission, finder, modelId }: SidecarContext): object {
   if (!link.connected) return { status: 'unavailable', causes: ['the runner is not reachable'] };
   const { backend, generation, store } = link.info;
+  const isHealthy = store.tiers?.disk.isHealthy ?? true;
   return {
-    status: 'ready',
-    causes: [],
+    status: isHealthy ? 'ready' : 'degraded',
+    causes: isHealthy ? [] : ['KV cannot be written to disk'],
     model: modelId,
     backend,
     generation,
@@ -104,6 +105,7 @@ export function createApp(context: SidecarContext, upstream: string | null): exp
     response.status(context.link.connected ? 200 : 503).json(readiness(context));
   });
   app.get('/metrics', async (_request, response) => {
+    if (context.link.connected) context.metrics.store.show(context.link.info.store);
     response.type(context.metrics.contentType).send(await context.metrics.text());
   });
 

@@ -1,6 +1,7 @@
 // What operators watch, in Prometheus' conventions: base units, `_total` counters, few labels, every
 // series present from the start. One registry an instance, so that two sidecars in a process do not mix.
 import { Counter, Histogram, Registry } from 'prom-client';
+import { StoreMetrics } from './store-metrics.ts';
 
 export const outcomes = ['cold', 'exact', 'reused'] as const;
 export type Outcome = (typeof outcomes)[number];
@@ -10,6 +11,7 @@ const SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 export class SidecarMetrics {
   readonly #registry = new Registry();
   readonly #registers = [this.#registry];
+  readonly store = new StoreMetrics(this.#registry);
   readonly requests = new Counter({
     name: 'kvshare_requests_total',
     help: 'Completions by route and outcome, as confirmed by the runner.',

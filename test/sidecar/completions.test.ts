@@ -232,6 +232,8 @@ describe('reuse through HTTP', () => {
     const metrics = await (await fetch(`${served.url}/metrics`)).text();
     expect(metrics).toMatch(/kvshare_requests_total\{route="default",outcome="reused"\} [1-9]/);
     expect(metrics).toMatch(/kvshare_fail_open_total\{stage="plan"\} 0/);
+    expect(metrics).toMatch(/kvshare_store_max_bytes\{tier="live"\} [1-9]/);
+    expect(metrics).toMatch(/kvshare_store_moved_bytes_total\{way="toDisk"\} 0/);
     const ready = (await (await fetch(`${served.url}/readyz`)).json()) as object;
     expect(ready).toMatchObject({ status: 'ready', model: 'tiny', backend: { name: 'cpu' } });
     for (const path of ['/livez', '/healthz']) {

@@ -105,6 +105,36 @@ describe('faults on the way to the runner', () => {
     expect(runner.requests.at(-1)!.plan).toBeNull();
   });
 
+  it('says what the runner keeps where, and that its disk is ill', async () => {
+    await serve();
+    const sizes = { bytes: 5, maxBytes: 9 };
+    runner.store = {
+      ...sizes,
+      contexts: 2,
+      tiers: {
+        host: { ...sizes, format: 'int8' },
+        disk: { bytes: 7, maxBytes: 8, isHealthy: false },
+        movedBytes: { toHost: 1, toDisk: 2, fromHost: 3, fromDisk: 4 },
+        pages: { lost: 5, damaged: 6, notFinite: 7 },
+        refusedContexts: 8,
+      },
+    };
+    runner.crash();
+    runner.restart();
+    await until(async () => (await metrics()).includes('kvshare_store_bytes{tier="disk"} 7'));
+    for (const line of [
+      'kvshare_store_bytes{tier="host"} 5',
+      'kvshare_store_disk_healthy 0',
+      'kvshare_store_moved_bytes_total{way="fromDisk"} 4',
+      'kvshare_store_dropped_pages_total{fate="damaged"} 6',
+      'kvshare_store_refused_contexts_total 8',
+    ]) {
+      expect(await metrics()).toContain(line);
+    }
+    const ready = await fetch(`${served.url}/readyz`);
+    expect([ready.status, await ready.json()]).toMatchObject([200, { status: 'degraded' }]);
+  });
+
   it('goes cold, and counts it, when the runner refuses a plan', async () => {
     await serve();
     runner.script = storing('gen-a.0');

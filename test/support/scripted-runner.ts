@@ -36,6 +36,7 @@ export class ScriptedRunner implements Runner {
   generation = 'gen-a';
   up = true;
   script: Script = answering;
+  store: RunnerInfo['store'] = { bytes: 0, maxBytes: 0, contexts: 0 };
   readonly requests: GenerateRequest[] = [];
   readonly watchers = new Set<EventQueue<StoreEvent>>();
 
@@ -62,7 +63,7 @@ export class ScriptedRunner implements Runner {
         importFixedMs: 1,
         importMsPerToken: 0.01,
       },
-      store: { bytes: 0, maxBytes: 0, contexts: 0 },
+      store: this.store,
       requests: { running: 0, waiting: 0 },
     });
   }

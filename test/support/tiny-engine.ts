@@ -2,6 +2,8 @@
 import type { Tensor2D } from '@tensorflow/tfjs-core';
 import type { GgufFile } from '../../src/gguf/index.ts';
 import { loadBackend } from '../../src/runner/backend/index.ts';
+import type { DiskStore } from '../../src/runner/store/disk/disk-store.ts';
+import type { KvTiers } from '../../src/runner/store/kv-store-options.ts';
 import { Engine } from '../../src/runner/engine/engine.ts';
 import { GraphTransformer } from '../../src/runner/graph/index.ts';
 import { readModelConfig } from '../../src/runner/model/model-config.ts';
@@ -111,6 +113,8 @@ export const FINGERPRINT = 'tiny-fingerprint';
 export async function tinyEngine(
   options: {
     maxKvBytes?: number;
+    tiers?: KvTiers;
+    disk?: DiskStore | null;
     chunkTokens?: number;
     sharedChunkTokens?: number;
     maxRunning?: number;
@@ -138,11 +142,16 @@ export async function tinyEngine(
     fingerprint: FINGERPRINT,
     generation: options.generation ?? 'gen-a',
     maxKvBytes: options.maxKvBytes ?? 2 ** 30,
+    tiers: options.tiers,
+    disk: options.disk ?? null,
     chunkTokens: options.chunkTokens ?? 256,
     sharedChunkTokens: options.sharedChunkTokens ?? options.chunkTokens ?? 256,
     scheduler: options.scheduler ?? 'reuse-aware',
     maxRunning: options.maxRunning ?? 4,
     onFault: (error) => {
+      throw error;
+    },
+    onStoreProblem: (_what, error) => {
       throw error;
     },
   });

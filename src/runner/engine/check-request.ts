@@ -100,7 +100,7 @@ export function checkRequest(
   for (const entry of plan.imports) {
     const source = store.get(entry.segment);
     if (source?.context.scope === request.scope) checkImport(entry, plan, request, source);
-    else if (source || !store.wasIssued(entry.segment)) {
+    else if (source || !store.names.wasIssued(entry.segment)) {
       throw new KvShareError(
         'plan_unknown_segment',
         'An import names a segment that never was here.',

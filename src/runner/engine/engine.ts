@@ -1,8 +1,7 @@
 // STORY 2: the runner's engine. Requests are checked, wait, then share the machine in small steps: one
 // prefill chunk of one unfinished prompt, one token for everybody who is decoding, and again.
 // Design: 1 schedule → 2 import → 3 recompute → 4 decode → 5 keep.
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { bytesPerToken } from '../../kv/index.ts';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import {
   PLAN_VERSION,
   type GenerateEvent,
@@ -15,6 +14,8 @@ import { WaitingQueue, type Job } from '../schedule/waiting-queue.ts';
 import type { Scheduler } from '../schedulers.ts';
 import { layoutOf } from '../model/model-config.ts';
 import type { Transformer } from '../model/transformer.ts';
+import type { DiskStore } from '../store/disk/disk-store.ts';
+import type { KvTiers } from '../store/kv-store-options.ts';
 import { KvStore } from '../store/kv-store.ts';
 import { capabilities, checkRequest } from './check-request.ts';
 import { DecodeBatch } from './decode-batch.ts';
@@ -33,7 +34,11 @@ export interface EngineOptions {
   readonly fingerprint: string;
   /** New on every start, [A-Za-z0-9-]+. */
   readonly generation: string;
+  /** Most bytes of live KV that is kept. */
   readonly maxKvBytes: number;
+  /** What is kept beside it; nothing, unless asked for. */
+  readonly tiers?: KvTiers | undefined;
+  readonly disk?: DiskStore | null;
   /** Most prompt positions computed in one step. */
   readonly chunkTokens: number;
   /** The same while others are decoding: they wait that long for their next token. */
@@ -42,6 +47,8 @@ export interface EngineOptions {
   readonly scheduler: Scheduler;
   /** A step threw: the request fails alone, the operator should hear of it. */
   readonly onFault: (error: unknown) => void;
+  /** Something is wrong with the store: KV is lost or not kept, no request fails. */
+  readonly onStoreProblem?: (what: string, error: unknown) => void;
 }
 
 const IDLE_MS = 250;
@@ -67,11 +74,15 @@ export class Engine implements Runner {
 
   constructor(options: EngineOptions) {
     this.#options = options;
-    const { model, chunkTokens, sharedChunkTokens } = options;
+    const { model, chunkTokens, sharedChunkTokens, generation } = options;
     this.#store = new KvStore({
+      ...options.tiers,
       maxBytes: options.maxKvBytes,
-      bytesPerToken: bytesPerToken(layoutOf(options.model.config)),
-      generation: options.generation,
+      tf: model.tf,
+      layout: layoutOf(model.config),
+      disk: options.disk ?? null,
+      generation,
+      ...(options.onStoreProblem && { onProblem: options.onStoreProblem }),
       onEvict: (segments) => {
         for (const watcher of this.#watchers) watcher.push({ type: 'evicted', segments });
       },
@@ -91,7 +102,7 @@ export class Engine implements Runner {
   }
 
   info(): Promise<RunnerInfo> {
-    const { model, modelId, backend, fingerprint, generation, maxKvBytes } = this.#options;
+    const { model, modelId, backend, fingerprint, generation } = this.#options;
     const { contextLength, vocabSize } = model.config;
     const open = this.#sequences.filter((s) => s.phase !== 'done');
     const waiting = open.filter((s) => s.phase === 'waiting').length;
@@ -104,7 +115,7 @@ export class Engine implements Runner {
       fingerprint,
       layout: layoutOf(model.config),
       speeds: this.#speeds.table,
-      store: { bytes: this.#store.bytes, maxBytes: maxKvBytes, contexts: this.#store.size },
+      store: this.#store.info,
       requests: { running: open.length - waiting, waiting },
     });
   }
@@ -158,7 +169,7 @@ export class Engine implements Runner {
     for (const sequence of this.#sequences) sequence.end('cancelled');
     this.#sequences = [];
     for (const watcher of this.#watchers) watcher.close();
-    this.#store.clear();
+    await this.#store.close();
   }
 
   async #run(): Promise<void> {
@@ -166,6 +177,8 @@ export class Engine implements Runner {
       for (const sequence of this.#inPhase('waiting')) this.#goesOn(sequence);
       const next = this.#nextPrefill();
       if (next) await this.#turn(next, () => this.#prefill(next));
+      // All wait for KV that is on its way.
+      else if (this.#sequences.every((s) => s.phase === 'waiting')) await sleep(1);
       for (const sequence of this.#inPhase('keep')) {
         await this.#turn(sequence, () => keepPrompt(sequence, this.#step));
       }
@@ -179,12 +192,17 @@ export class Engine implements Runner {
     return this.#sequences.filter((sequence) => sequence.phase === phase);
   }
 
-  /** A prompt that was begun goes on; the next one begins when there is room. */
+  /** A prompt that was begun goes on; the next one begins when there is room, and its KV is live. */
   #nextPrefill(): Sequence | undefined {
     const [begun] = this.#inPhase('prefill');
     if (begun) return begun;
+    const fetching = this.#inPhase('waiting').filter((sequence) => sequence.bringing);
+    const arrived = fetching.find((sequence) => sequence.hasKv(this.#store));
+    if (arrived) return arrived;
     const running = this.#sequences.length - this.#queue.size;
-    return running < this.#options.maxRunning ? this.#queue.next() : undefined;
+    const next = running < this.#options.maxRunning ? this.#queue.next() : undefined;
+    // Another one may begin while its KV is fetched.
+    return !next || next.hasKv(this.#store) ? next : this.#nextPrefill();
   }
 
   #prefill(sequence: Sequence): void {

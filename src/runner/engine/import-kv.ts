@@ -6,7 +6,7 @@ import type { Tf } from '../backend/index.ts';
 import { joinBlocks, rowTaker, type KvBlock } from '../model/kv-block.ts';
 import { rotate, type RotaryTable } from '../model/rotary.ts';
 import type { KvPage, PageView } from '../store/kv-page.ts';
-import { viewLength } from '../store/kv-page.ts';
+import { liveBlock, viewLength } from '../store/kv-page.ts';
 
 /** Rows of one page and where they go. */
 interface PageRows {
@@ -72,8 +72,9 @@ export function importKv(
   const kv = tf.tidy(() => {
     const parts = groups.map(({ page, rows, deltas }): KvBlock => {
       const take = rowTaker(tf, rows);
-      const k = take(page.kv.k); // [layers, kvHeads, rows, headDim]
-      const v = take(page.kv.v); // [layers, kvHeads, rows, headDim]
+      const block = liveBlock(page);
+      const k = take(block.k); // [layers, kvHeads, rows, headDim]
+      const v = take(block.v); // [layers, kvHeads, rows, headDim]
       if (!turnKeys || deltas.every((delta) => delta === 0)) return { k, v };
       const { cos, sin } = rotary.steps(Int32Array.from(deltas));
       return { k: rotate(tf, k, cos, sin), v };

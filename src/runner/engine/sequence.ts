@@ -8,6 +8,7 @@ import type {
 } from '../../protocol/index.ts';
 import { complement, positions, type TokenRange } from '../../kv/index.ts';
 import type { PageView } from '../store/kv-page.ts';
+import type { Bringing, KvStore } from '../store/kv-store.ts';
 import { EventQueue } from './event-queue.ts';
 import { LiveKv } from './live-kv.ts';
 import { seededRandom } from './sampler.ts';
@@ -38,6 +39,9 @@ export class Sequence {
   prefill: Prefill | null = null;
   /** Positions whose KV can be shared with the donor's pages: a prefix at its own place. */
   sharedViews: readonly PageView[] = [];
+  /** What the plan imports, on its way to live tensors; null = not asked for yet. */
+  bringing: Bringing | null = null;
+  #hasArrived = false;
   stored: StoredContext | null = null;
   counts = { exact: 0, imported: 0, toppedUp: 0 };
   /** Layers x tokens computed so far. */
@@ -72,6 +76,22 @@ export class Sequence {
   /** That of the last generated token: it is sampled, its K and V are still to be computed. */
   get lastPosition(): number {
     return this.numTokens - 1;
+  }
+
+  /** Asks for what the plan imports; true when it is live, or will not be. */
+  hasKv(store: KvStore): boolean {
+    if (this.bringing) return this.#hasArrived;
+    const imports = this.request.plan?.imports ?? [];
+    this.bringing = store.bring(
+      imports.map(({ segment, donorStart: start, length }) => ({
+        segment,
+        start,
+        end: start + length,
+      })),
+    );
+    this.#hasArrived = this.bringing.arrival === null;
+    void this.bringing.arrival?.then(() => (this.#hasArrived = true));
+    return this.#hasArrived;
   }
 
   plannedRecompute(): readonly TokenRange[] {
@@ -150,6 +170,7 @@ export class Sequence {
 
   #close(): void {
     this.phase = 'done';
+    this.bringing?.release();
     // Runs the `finally` of a computation that stands between two steps.
     this.prefill?.return(new Float32Array(0));
     this.prefill = null;

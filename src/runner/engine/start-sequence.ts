@@ -1,6 +1,7 @@
 // The first step of a sequence: finds the plan's sources, says which token is what, imports.
 import { mergeRanges, positions, type TokenRange } from '../../kv/index.ts';
-import { headViews, type PageView } from '../store/kv-page.ts';
+import { headViews, pagesOf, roundedFrom, type PageView } from '../store/kv-page.ts';
+import type { PlanImport } from '../../protocol/index.ts';
 import type { KvStore } from '../store/kv-store.ts';
 import type { StepContext } from './forward-rows.ts';
 import { importKv, type ImportSource } from './import-kv.ts';
@@ -12,16 +13,23 @@ function resolveSources(sequence: Sequence, store: KvStore): ImportSource[] {
   const sources: ImportSource[] = [];
   const missing: TokenRange[] = [];
   for (const entry of plan?.imports ?? []) {
-    const found = store.get(entry.segment);
-    if (found) {
-      sources.push({ entry, views: found.views });
-      if (entry.exact) sequence.counts.exact += entry.length;
-      else sequence.counts.imported += entry.length;
+    const views = store.get(entry.segment)?.views;
+    const pages = pagesOf(views ?? [], entry.donorStart, entry.donorStart + entry.length);
+    if (views && pages.every((page) => page.live)) {
+      for (const part of byExactness(entry, views)) {
+        sources.push({ entry: part, views });
+        sequence.counts[part.exact ? 'exact' : 'imported'] += part.length;
+      }
+      continue;
+    }
+    missing.push({ start: entry.targetStart, end: entry.targetStart + entry.length });
+    if (views) {
+      // It is stored, but could not be brought back in time.
+      sequence.degraded = 'import-failed';
       continue;
     }
     sequence.missingSegments.push(entry.segment);
-    missing.push({ start: entry.targetStart, end: entry.targetStart + entry.length });
-    sequence.degraded = store.isOtherGeneration(entry.segment)
+    sequence.degraded = store.names.isOtherGeneration(entry.segment)
       ? 'stale-generation'
       : 'segment-evicted';
   }
@@ -30,6 +38,21 @@ function resolveSources(sequence: Sequence, store: KvStore): ImportSource[] {
     sequence.fresh = Int32Array.from(positions(ranges));
   }
   return sources;
+}
+
+/** KV that was rounded in a lower tier is approximate, whatever it was computed from: nothing exact follows from it. */
+function byExactness(entry: PlanImport, views: readonly PageView[]): PlanImport[] {
+  if (!entry.exact) return [entry];
+  const { donorStart, targetStart, length } = entry;
+  const exactLength = roundedFrom(views, donorStart, donorStart + length) - donorStart;
+  const rest = {
+    ...entry,
+    donorStart: donorStart + exactLength,
+    targetStart: targetStart + exactLength,
+    length: length - exactLength,
+    exact: false,
+  };
+  return [{ ...entry, length: exactLength }, rest].filter((part) => part.length > 0);
 }
 
 /** Pages that the new context can share: what one donor gives from 0 on, in place, not recomputed. */
@@ -94,6 +117,7 @@ export function startSequence(sequence: Sequence, step: StepContext): void {
   } catch {
     sequence.goCold();
   }
+  sequence.bringing?.release();
   sequence.timings.importMs = performance.now() - start;
   sequence.timings.overheadMs += sequence.timings.importMs;
 }

@@ -38,7 +38,7 @@ export function keepPrompt(sequence: Sequence, { model, store }: StepContext): v
   const { request, exactTokens } = sequence;
   if (!request.store) return;
   // The donor may have been evicted while this prompt was computed; its pages are gone then.
-  const alive = sequence.sharedViews.every((view) => view.page.refs > 0);
+  const alive = sequence.sharedViews.every((view) => view.page.holders.size > 0);
   const sharedViews = alive ? sequence.sharedViews : [];
   const shared = sharedViews.reduce((sum, view) => sum + viewLength(view), 0);
   sequence.stored = store.put({

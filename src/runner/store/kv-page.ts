@@ -1,14 +1,37 @@
-// One immutable block of K and V: some consecutive token positions of a context, all layers. Contexts
-// that share a prefix share its pages; the last one to let go disposes the tensors.
-import { disposeBlock, type KvBlock } from '../model/kv-block.ts';
+// One immutable block of K and V: some consecutive token positions of a context, all layers. Contexts that share a
+// prefix share its pages; the last one to let go frees every copy. Where the copies are is up to page-pool.ts.
+import type { KvBlock } from '../model/kv-block.ts';
+import type { PageFile } from './disk/disk-store.ts';
+import type { PackedPage, PageShape } from './packed-page.ts';
 
 export interface KvPage {
-  /** K (rotated at its own position) and V, each [layers, kvHeads, numTokens, headDim]. */
-  readonly kv: KvBlock;
-  readonly numTokens: number;
+  readonly scope: string;
+  readonly shape: PageShape;
+  /** As live tensors. */
   readonly bytes: number;
-  refs: number;
+  /** Contexts that show some of it. */
+  readonly holders: Set<string>;
+  /** K (rotated at its own position) and V, each [layers, kvHeads, numTokens, headDim]. */
+  live: KvBlock | null;
+  /** In host memory. */
+  packed: PackedPage | null;
+  /** On disk. */
+  file: PageFile | null;
+  /** Whether `live` has been through a format that rounds. */
+  isRounded: boolean;
 }
+
+/** Of a page that is nowhere yet. */
+export const newPage = (scope: string, shape: PageShape, bytes: number): KvPage => ({
+  scope,
+  shape,
+  bytes,
+  holders: new Set(),
+  live: null,
+  packed: null,
+  file: null,
+  isRounded: false,
+});
 
 /** Tokens [start, end) of a page, as one stretch of a context. */
 export interface PageView {
@@ -32,4 +55,31 @@ export function headViews(views: readonly PageView[], length: number): PageView[
   return head;
 }
 
-export const disposePage = (page: KvPage): void => disposeBlock(page.kv);
+/** The pages that hold context positions [start, end). */
+export function pagesOf(views: readonly PageView[], start: number, end: number): KvPage[] {
+  const pages: KvPage[] = [];
+  let at = 0;
+  for (const view of views) {
+    const next = at + viewLength(view);
+    if (next > start && at < end) pages.push(view.page);
+    at = next;
+  }
+  return pages;
+}
+
+/** The first of positions [start, end) whose live KV was rounded; `end` when none was. */
+export function roundedFrom(views: readonly PageView[], start: number, end: number): number {
+  let at = 0;
+  for (const view of views) {
+    const next = at + viewLength(view);
+    if (view.page.isRounded && next > start && at < end) return Math.max(at, start);
+    at = next;
+  }
+  return end;
+}
+
+/** The tensors of a page that was brought to life before (KvStore.bring). */
+export function liveBlock({ live }: KvPage): KvBlock {
+  if (!live) throw new Error('the page is not live');
+  return live;
+}

@@ -1,102 +1,172 @@
-// Contexts whose KV the runner keeps, bounded in bytes; the least recently used goes first. The only
-// file that imports lru-cache: it keeps the order of use, while bytes are counted by page here, since
-// contexts share pages (design: runner rule 6). Space is made before anything is allocated.
+// Contexts whose KV the runner keeps. The only file of the store that imports lru-cache: it keeps the order of use of
+// contexts; bytes are counted by page (page-tier.ts), since contexts share pages (design: runner rule 6). Space is
+// made before anything is allocated. Where the pages are is page-pool.ts's business; with tiers below the live one
+// they come and go while their context stays, and `bring` is how a request gets them back.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
-import type { StoredContext } from '../../protocol/index.ts';
-import { disposePage, headViews, viewLength, type KvPage, type PageView } from './kv-page.ts';
+import { bytesPerToken } from '../../kv/index.ts';
+import type { RunnerInfo, StoredContext } from '../../protocol/index.ts';
+import type { KvBlock } from '../model/kv-block.ts';
+import { checkContexts } from './check-contexts.ts';
+import { ContextRecords } from './context-records.ts';
+import type { DiskStore } from './disk/disk-store.ts';
+import { headViews, newPage, pagesOf, viewLength, type KvPage, type PageView } from './kv-page.ts';
+import type { Bringing, KvStoreOptions, NewContext, StoredKv, Wanted } from './kv-store-options.ts';
+import { PageMover } from './page-mover.ts';
+import { PagePool } from './page-pool.ts';
+import type { PageShape } from './packed-page.ts';
+import { restoreContexts } from './restore-contexts.ts';
+import { SegmentNames } from './segment-names.ts';
+import { Sightings } from './sightings.ts';
 
-export interface StoredKv {
-  readonly context: StoredContext;
-  /** Cover positions [0, context.tokens.length). */
-  readonly views: readonly PageView[];
-}
-
-export interface KvStoreOptions {
-  readonly maxBytes: number;
-  readonly bytesPerToken: number;
-  readonly generation: string;
-  readonly onEvict: (segments: string[]) => void;
-}
-
-/** What to store: views that exist already and how to make the page for the tokens behind them. */
-export interface NewContext {
-  readonly context: Omit<StoredContext, 'segment'>;
-  readonly shared: readonly PageView[];
-  readonly makePage: () => KvPage['kv'];
-}
+export type { Bringing, StoredKv, Wanted } from './kv-store-options.ts';
 
 const MAX_CONTEXTS = 65_536;
+const HOLD_MS = 60_000;
+/** A disk that is slower than computing is no help. */
+const LONGEST_ARRIVAL_MS = 5_000;
+const FLUSH_MS = 2_000;
+/** Share of a prompt's runs that make it one that was seen before. */
+const KNOWN = 0.5;
+const NOTHING: Bringing = { arrival: null, release: () => undefined };
 
 export class KvStore {
   readonly #options: KvStoreOptions;
   readonly #contexts: LRUCache<string, StoredKv>;
-  #bytes = 0;
-  #issued = 0;
+  readonly #pool: PagePool;
+  readonly #mover: PageMover;
+  readonly #records: ContextRecords | null;
+  readonly #sightings: Sightings | null;
+  readonly #bytesPerToken: number;
+  readonly names: SegmentNames;
+  #refused = 0;
+  #notFinite = 0;
   #evicted: string[] = [];
+  /** While closing, what is on disk stays. */
+  #isClosing = false;
 
   constructor(options: KvStoreOptions) {
+    const { tf, disk = null, hostFormat = 'fp32', hostBytes = 0, diskBytes = 0 } = options;
     this.#options = options;
+    this.#bytesPerToken = bytesPerToken(options.layout);
+    this.names = new SegmentNames(options.generation);
+    this.#pool = new PagePool({
+      liveBytes: options.maxBytes,
+      hostBytes,
+      diskBytes,
+      scopeShare: options.scopeShare ?? 1,
+      disk,
+      now: options.now ?? (() => performance.now()),
+      onLost: (page) => this.#lose(page),
+      onUnfiled: (page) => page.holders.forEach((segment) => this.#records?.remove(segment)),
+    });
+    this.#records = disk && new ContextRecords(disk, this.#pool, (id) => this.#contexts.peek(id));
+    this.#mover = new PageMover({
+      tf,
+      pool: this.#pool,
+      disk,
+      hostFormat,
+      onNotFinite: (page) => {
+        this.#notFinite++;
+        this.#lose(page);
+      },
+      onProblem: (what, error) => options.onProblem?.(what, error),
+      writeContext: () => this.#records?.writeOne() ?? Promise.resolve(false),
+    });
+    const watches = options.admission === 'second-sighting';
+    this.#sightings = watches ? new Sightings() : null;
     this.#contexts = new LRUCache<string, StoredKv>({
       max: MAX_CONTEXTS,
       dispose: (entry, segment, reason) => {
-        if (reason === 'set') return;
-        for (const view of entry.views) this.#release(view.page);
-        this.#evicted.push(segment);
+        if (reason !== 'set') this.#forget(segment, entry);
       },
     });
+    if (disk) this.#restore(disk);
   }
 
+  /** Of live tensors. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#pool.live.bytes;
   }
 
   get size(): number {
     return this.#contexts.size;
   }
 
-  /** Number of tensors held: two a page. */
+  /** K and V of every live page. */
   get numTensors(): number {
-    return this.#pages().size * 2;
+    return this.#pool.live.size * 2;
+  }
+
+  get info(): RunnerInfo['store'] {
+    const { live, host, disk, lost } = this.#pool;
+    const { disk: store, hostFormat = 'fp32' } = this.#options;
+    return {
+      bytes: live.bytes,
+      maxBytes: live.maxBytes,
+      contexts: this.size,
+      tiers: {
+        host: { bytes: host.bytes, maxBytes: host.maxBytes, format: hostFormat },
+        disk: { bytes: disk.bytes, maxBytes: disk.maxBytes, isHealthy: store?.isHealthy ?? true },
+        movedBytes: { ...this.#mover.traffic },
+        pages: { lost, damaged: store?.damaged ?? 0, notFinite: this.#notFinite },
+        refusedContexts: this.#refused,
+      },
+    };
   }
 
   /** Marks the context as used. */
   get(segment: string): StoredKv | undefined {
-    return this.#contexts.get(segment);
+    const entry = this.#contexts.get(segment);
+    entry?.views.forEach(({ page }) => this.#pool.touch(page));
+    return entry;
   }
 
+  /** Oldest first. */
   contexts(): StoredContext[] {
     return [...this.#contexts.values()].map((entry) => entry.context).reverse();
   }
 
-  /** Whether this store ever gave out the id: known but gone means evicted, never seen means invalid. */
-  wasIssued(segment: string): boolean {
-    const match = /^([\w-]+)\.(\d+)$/.exec(segment);
-    if (!match) return false;
-    return match[1] !== this.#options.generation || Number(match[2]) < this.#issued;
+  /** Asks for the pages of a request that is about to start; the others go on meanwhile. */
+  bring(wanted: readonly Wanted[]): Bringing {
+    const { host, disk, pins } = this.#pool;
+    if (host.maxBytes + disk.maxBytes === 0) return NOTHING;
+    const held = new Set<KvPage>();
+    const missing = new Set<KvPage>();
+    for (const { segment, start, end } of wanted) {
+      const views = this.get(segment)?.views ?? [];
+      for (const { page } of views) held.add(page);
+      for (const page of pagesOf(views, start, end)) if (!page.live) missing.add(page);
+    }
+    const release = pins.hold([...held], HOLD_MS);
+    if (missing.size === 0) return { arrival: null, release };
+    const lifted = this.#mover.bring([...missing]).catch((error: unknown) => {
+      this.#options.onProblem?.('KV could not be brought back', error);
+    });
+    const late = sleep(LONGEST_ARRIVAL_MS, undefined, { ref: false });
+    return { arrival: Promise.race([lifted, late]), release };
   }
 
-  isOtherGeneration(segment: string): boolean {
-    return !segment.startsWith(`${this.#options.generation}.`);
-  }
-
-  /** Null when it cannot fit, even with everything else evicted. */
+  /** Null when it cannot fit, even with everything else evicted, or is not worth it. */
   put(fresh: NewContext): StoredContext | null {
-    const context = { ...fresh.context, segment: `${this.#options.generation}.${this.#issued}` };
-    const views = this.#claim(fresh);
-    if (!views) return null;
-    this.#issued++;
-    this.#contexts.set(context.segment, { context, views });
+    const context = { ...fresh.context, segment: this.names.next };
+    const isKept = this.#isAdmitted(fresh);
+    const views = isKept ? this.#claim(context.segment, fresh) : null;
+    if (views) {
+      this.names.issue();
+      this.#set(context, views);
+    }
     this.#announce();
-    return context;
+    return views && context;
   }
 
   /** Adds tokens behind a stored context; null when it is gone or they do not fit. */
   extend(
     segment: string,
     tokens: readonly number[],
-    makePage: () => KvPage['kv'],
+    makePage: () => KvBlock,
   ): StoredContext | null {
-    const old = this.#contexts.get(segment);
+    const old = this.get(segment);
     if (!old) return null;
     const exact = old.context.exactTokens === old.context.tokens.length;
     const context: StoredContext = {
@@ -104,65 +174,135 @@ export class KvStore {
       tokens,
       exactTokens: exact ? tokens.length : old.context.exactTokens,
     };
-    const views = this.#claim({ context, shared: old.views, makePage });
-    if (!views) return null;
-    // The old entry's references pass to the new one; #claim took a second set.
-    for (const view of old.views) this.#release(view.page);
-    this.#contexts.set(segment, { context, views });
+    const views = this.#claim(segment, { context, shared: old.views, makePage });
+    if (views) this.#set(context, views);
     this.#announce();
-    return context;
+    return views && context;
   }
 
+  /** Memory is short outside of this store: half of the live pages go. */
+  shed(): void {
+    this.#pool.shed();
+    this.#announce();
+  }
+
+  /** Forgets everything, on disk, too. */
   clear(): void {
     this.#contexts.clear();
     this.#announce();
   }
 
-  /** Throws when byte or reference counts disagree with what is reachable (conservation law). */
-  checkIntegrity(): void {
-    const references = new Map<KvPage, number>();
-    for (const entry of this.#contexts.values()) {
-      const length = entry.views.reduce((sum, view) => sum + viewLength(view), 0);
-      if (length !== entry.context.tokens.length) throw new Error('views do not cover the context');
-      for (const { page } of entry.views) references.set(page, (references.get(page) ?? 0) + 1);
-    }
-    let bytes = 0;
-    for (const [page, count] of references) {
-      bytes += page.bytes;
-      if (page.refs !== count) throw new Error(`a page has ${page.refs} references, not ${count}`);
-    }
-    if (bytes !== this.#bytes) throw new Error(`${this.#bytes} bytes counted, ${bytes} reachable`);
+  /** Until every copy that is due has been made. */
+  async settled(): Promise<void> {
+    await this.#mover.settled();
+    await this.#options.disk?.settled();
   }
 
-  #claim({ context, shared, makePage }: NewContext): PageView[] | null {
+  /** What is on disk is there for the next start. */
+  async close(): Promise<void> {
+    await Promise.race([this.#mover.settled(), sleep(FLUSH_MS, undefined, { ref: false })]);
+    await this.#mover.stop();
+    this.#isClosing = true;
+    this.#contexts.clear();
+    await this.#options.disk?.close();
+  }
+
+  /** Throws when byte or reference counts disagree with what is reachable (conservation law). */
+  checkIntegrity(): void {
+    this.#pool.checkIntegrity(checkContexts(this.#contexts.entries()));
+    this.#records?.checkIntegrity();
+  }
+
+  #isAdmitted({ context, shared }: NewContext): boolean {
+    if (!this.#sightings) return true;
+    const known = this.#sightings.see(context.scope, context.tokens);
+    if (shared.length > 0 || known >= KNOWN || !this.#pool.isShort) return true;
+    this.#refused++;
+    return false;
+  }
+
+  /** The views of a context, new or grown: it holds their pages from here on. */
+  #claim(segment: string, { context, shared, makePage }: NewContext): PageView[] | null {
     const covered = shared.reduce((sum, view) => sum + viewLength(view), 0);
     const numTokens = context.tokens.length - covered;
-    const bytes = numTokens * this.#options.bytesPerToken;
-    for (const { page } of shared) page.refs++;
-    if (!this.#makeRoom(bytes)) {
-      for (const { page } of shared) this.#release(page);
-      this.#announce();
+    const joined = shared.map(({ page }) => page).filter((page) => !page.holders.has(segment));
+    for (const page of joined) page.holders.add(segment);
+    if (numTokens === 0) return [...shared];
+    const release = this.#pool.pins.hold(
+      shared.map(({ page }) => page),
+      HOLD_MS,
+    );
+    const page = this.#newPage(context.scope, numTokens, makePage);
+    release();
+    if (!page) {
+      for (const old of joined) this.#leave(old, segment);
       return null;
     }
-    if (numTokens === 0) return [...shared];
-    const page: KvPage = { kv: makePage(), numTokens, bytes, refs: 1 };
-    this.#bytes += bytes;
+    page.holders.add(segment);
     return [...headViews(shared, covered), { page, start: 0, end: numTokens }];
   }
 
-  #makeRoom(bytes: number): boolean {
-    if (bytes > this.#options.maxBytes) return false;
-    while (this.#bytes + bytes > this.#options.maxBytes) {
-      if (this.#contexts.pop() === undefined) return false;
+  #newPage(scope: string, numTokens: number, makePage: () => KvBlock): KvPage | null {
+    const bytes = numTokens * this.#bytesPerToken;
+    if (!this.#pool.makeRoom(this.#pool.live, bytes, scope)) return null;
+    const page = newPage(scope, this.#shapeOf(numTokens), bytes);
+    try {
+      this.#pool.setLive(page, makePage(), false);
+    } catch (error) {
+      // Most likely there is no memory, whatever the limit says.
+      this.#pool.shed();
+      this.#options.onProblem?.('KV could not be kept', error);
+      return null;
     }
-    return true;
+    this.#mover.write(page);
+    return page;
   }
 
-  #release(page: KvPage): void {
-    page.refs--;
-    if (page.refs > 0) return;
-    this.#bytes -= page.bytes;
-    disposePage(page);
+  #set(context: StoredContext, views: readonly PageView[]): void {
+    this.#contexts.set(context.segment, { context, views });
+    for (const { page } of views) this.#pool.touch(page);
+    this.#records?.add(context.segment);
+    this.#mover.tend();
+  }
+
+  #restore(disk: DiskStore): void {
+    const restored = restoreContexts({
+      disk,
+      pool: this.#pool,
+      bytesPerToken: this.#bytesPerToken,
+      shapeOf: (numTokens) => this.#shapeOf(numTokens),
+    });
+    for (const { id, bytes, context, views } of restored) {
+      const segment = this.names.issue();
+      for (const { page } of views) {
+        page.holders.add(segment);
+        this.#pool.touch(page);
+      }
+      this.#contexts.set(segment, { context: { ...context, segment }, views });
+      this.#records?.adopt(segment, { id, bytes });
+    }
+  }
+
+  #shapeOf(numTokens: number): PageShape {
+    const { numLayers, numKvHeads, headDim } = this.#options.layout;
+    return { numLayers, numKvHeads, headDim, numTokens };
+  }
+
+  #lose(page: KvPage): void {
+    for (const segment of [...page.holders]) this.#contexts.delete(segment);
+    this.#announce();
+  }
+
+  /** The context has left. */
+  #forget(segment: string, entry: StoredKv): void {
+    this.#evicted.push(segment);
+    this.#records?.remove(segment, this.#isClosing);
+    for (const { page } of entry.views) this.#leave(page, segment);
+  }
+
+  #leave(page: KvPage, segment: string): void {
+    page.holders.delete(segment);
+    if (page.holders.size === 0) this.#pool.free(page, this.#isClosing);
   }
 
   #announce(): void {
@@ -170,13 +310,5 @@ export class KvStore {
     const segments = this.#evicted;
     this.#evicted = [];
     this.#options.onEvict(segments);
-  }
-
-  #pages(): Set<KvPage> {
-    const pages = new Set<KvPage>();
-    for (const entry of this.#contexts.values()) {
-      for (const view of entry.views) pages.add(view.page);
-    }
-    return pages;
   }
 }

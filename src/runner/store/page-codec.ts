@@ -73,7 +73,8 @@ const bitsOf = (values: Float32Array): Uint32Array =>
 
 function allFinite(values: Float32Array): boolean {
   const bits = bitsOf(values);
-  for (let i = 0; i < bits.length; i++) if ((bits[i]! & EXPONENT) === EXPONENT) return false;
+  let i = bits.length;
+  while (i-- > 0) if ((bits[i]! & EXPONENT) === EXPONENT) return false;
   return true;
 }
 
