@@ -23,7 +23,7 @@ export interface PagePart {
   readonly numLayers: number;
 }
 
-const PART_BYTES = 4 * 2 ** 20;
+const PART_BYTES = 2 ** 20;
 
 const layerNumbers = ({ numKvHeads, numTokens, headDim }: PageShape): number =>
   numKvHeads * numTokens * headDim;

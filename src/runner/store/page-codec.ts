@@ -1,5 +1,5 @@
 // K or V of some layers ⇄ bytes, for the tiers below live tensors. Pure and fast: loops over typed arrays that
-// the compiler keeps monomorphic, 1 to 3 ms for 4 MiB of floats.
+// the compiler keeps monomorphic.
 //
 //   fp32  the numbers themselves
 //   bf16  the upper half of each, rounded to nearest, ties to even: 2 bytes
@@ -14,6 +14,8 @@ export type KvFormat = (typeof kvFormats)[number];
 /** A scale this small has lost its precision; the numbers are 0 for attention. */
 const SMALLEST_SCALE = 2 ** -126;
 const EXPONENT = 0x7f800000;
+/** Added and taken off again, it leaves a whole number: doubles this large have no fraction. No branch on the sign. */
+const ROUND = 1.5 * 2 ** 52;
 
 /** Bytes of `count` numbers in rows of `headDim`. */
 export function packedBytes(format: KvFormat, count: number, headDim: number): number {
@@ -105,25 +107,27 @@ function packSteps(values: Float32Array, headDim: number): Uint8Array | null {
   const bytes = new Uint8Array(packedBytes('int8', values.length, headDim));
   const scales = new Float32Array(bytes.buffer, 0, rows);
   const steps = new Int8Array(bytes.buffer, rows * 4);
+  const bits = bitsOf(values);
+  const asBits = new Uint32Array(1);
+  const asFloat = new Float32Array(asBits.buffer);
   for (let row = 0; row < rows; row++) {
     const start = row * headDim;
     const end = start + headDim;
-    let largest = 0;
+    // Without its sign a float's bits, as a whole number, are in the order of its size.
+    let largestBits = 0;
     for (let i = start; i < end; i++) {
-      const size = Math.abs(values[i]!);
-      // Written so that NaN counts, too.
-      if (!(size <= largest)) largest = size;
-      if (largest !== largest) return null;
+      const size = bits[i]! & 0x7fffffff;
+      if (size > largestBits) largestBits = size;
     }
+    if (largestBits >= EXPONENT) return null;
+    asBits[0] = largestBits;
+    const largest = asFloat[0]!;
     const scale = Math.fround(largest / 127);
     if (Math.fround(127 * scale) === Infinity) return null;
     if (scale < SMALLEST_SCALE) continue;
     scales[row] = scale;
     const inverse = 1 / scale;
-    for (let i = start; i < end; i++) {
-      const step = values[i]! * inverse;
-      steps[i] = step < 0 ? step - 0.5 : step + 0.5;
-    }
+    for (let i = start; i < end; i++) steps[i] = values[i]! * inverse + ROUND - ROUND;
   }
   return bytes;
 }
