@@ -122,18 +122,45 @@ export function readConfigFile(
 const environmentName = (flag: FlagName): string =>
   `KVSHARE_${flag.toUpperCase().replaceAll('-', '_')}`;
 
+type Pick = <T>(name: FlagName, parse: (text: string, source: string) => T) => T | undefined;
+
+const textOf = (pick: Pick, name: FlagName): string | null => pick(name, (value) => value) ?? null;
+
+/** How the runner computes. */
+const computing = (pick: Pick) => ({
+  backend: pick('backend', oneOf<BackendRequest>(backendRequests)) ?? 'auto',
+  scheduler: pick('scheduler', oneOf(schedulers)) ?? 'reuse-aware',
+  precision: pick('precision', oneOf(precisions)) ?? 'fp32',
+  stepTokens: pick('step-tokens', parseCount) ?? STEP_TOKENS,
+  sharedStepTokens: pick('shared-step-tokens', parseCount) ?? SHARED_STEP_TOKENS,
+});
+
+/** What it keeps beside live tensors. */
+function keeping(pick: Pick, cacheDir: string): Settings['kv'] {
+  const folder = textOf(pick, 'kv-disk-dir');
+  const kv = {
+    hostBytes: pick('kv-host-bytes', parseBytes) ?? 0,
+    hostFormat: pick('kv-host-format', oneOf(kvHostFormats)) ?? 'fp32',
+    diskBytes: pick('kv-disk-bytes', parseBytes) ?? 0,
+    diskFolder: folder ?? join(cacheDir, 'kv'),
+    scopeShare: pick('kv-scope-share', parseShare) ?? 1,
+    admission: pick('kv-admission', oneOf(kvAdmissions)) ?? 'always',
+  } as const;
+  return checkKv(kv, folder);
+}
+
 export function readSettings(
   argv: readonly string[],
   env: NodeJS.ProcessEnv = process.env,
 ): Settings {
   const given = readFlags(argv);
-  const pick = <T>(name: FlagName, parse: (text: string, source: string) => T): T | undefined => {
+  const pick: Pick = (name, parse) => {
     const flag = given[name];
     if (flag !== undefined) return parse(flag, `--${name}`);
     const value = env[environmentName(name)];
     return value === undefined || value === '' ? undefined : parse(value, environmentName(name));
   };
-  const text = (name: FlagName): string | null => pick(name, (value) => value) ?? null;
+  const text = (name: FlagName): string | null => textOf(pick, name);
   const configPath = text('config');
   const cacheDir = text('cache-dir') ?? join(homedir(), '.cache', 'kvshare');
   return Object.freeze({
@@ -143,23 +170,9 @@ export function readSettings(
     host: text('host') ?? '127.0.0.1',
     port: pick('port', parsePort) ?? 8080,
     modelPath: text('model'),
-    backend: pick('backend', oneOf<BackendRequest>(backendRequests)) ?? 'auto',
+    ...computing(pick),
     kvBytes: pick('kv-bytes', parseBytes) ?? Math.floor(totalmem() / 4),
-    scheduler: pick('scheduler', oneOf(schedulers)) ?? 'reuse-aware',
-    precision: pick('precision', oneOf(precisions)) ?? 'fp32',
-    stepTokens: pick('step-tokens', parseCount) ?? STEP_TOKENS,
-    sharedStepTokens: pick('shared-step-tokens', parseCount) ?? SHARED_STEP_TOKENS,
-    kv: checkKv(
-      {
-        hostBytes: pick('kv-host-bytes', parseBytes) ?? 0,
-        hostFormat: pick('kv-host-format', oneOf(kvHostFormats)) ?? 'fp32',
-        diskBytes: pick('kv-disk-bytes', parseBytes) ?? 0,
-        diskFolder: text('kv-disk-dir') ?? join(cacheDir, 'kv'),
-        scopeShare: pick('kv-scope-share', parseShare) ?? 1,
-        admission: pick('kv-admission', oneOf(kvAdmissions)) ?? 'always',
-      },
-      text('kv-disk-dir'),
-    ),
+    kv: keeping(pick, cacheDir),
     runnerUrl: text('runner'),
     logLevel: text('log-level') ?? 'info',
   });

@@ -26,5 +26,4 @@ export type {
   RunnerInfo,
   SpeedTable,
   StoreEvent,
-  StoreTiers,
 } from './runner.ts';

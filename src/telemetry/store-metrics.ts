@@ -21,6 +21,15 @@ export interface StoreNumbers extends Size {
 const ways = ['toHost', 'toDisk', 'fromHost', 'fromDisk'] as const;
 const fates = ['lost', 'damaged', 'notFinite'] as const;
 
+/** Of a runner that has none. */
+const NO_TIERS: NonNullable<StoreNumbers['tiers']> = {
+  host: { bytes: 0, maxBytes: 0 },
+  disk: { bytes: 0, maxBytes: 0, isHealthy: true },
+  movedBytes: { toHost: 0, toDisk: 0, fromHost: 0, fromDisk: 0 },
+  pages: { lost: 0, damaged: 0, notFinite: 0 },
+  refusedContexts: 0,
+};
+
 export class StoreMetrics {
   readonly #bytes;
   readonly #maxBytes;
@@ -74,22 +83,17 @@ export class StoreMetrics {
     this.show({ bytes: 0, maxBytes: 0, contexts: 0 });
   }
 
-  show({ bytes, maxBytes, contexts, tiers }: StoreNumbers): void {
-    const none = { bytes: 0, maxBytes: 0 };
-    const sizes = {
-      live: { bytes, maxBytes },
-      host: tiers?.host ?? none,
-      disk: tiers?.disk ?? none,
-    };
+  show({ bytes, maxBytes, contexts, tiers = NO_TIERS }: StoreNumbers): void {
+    const sizes = { live: { bytes, maxBytes }, host: tiers.host, disk: tiers.disk };
     for (const [tier, size] of Object.entries(sizes)) {
       this.#bytes.set({ tier }, size.bytes);
       this.#maxBytes.set({ tier }, size.maxBytes);
     }
     this.#contexts.set(contexts);
-    this.#healthy.set(tiers?.disk.isHealthy === false ? 0 : 1);
+    this.#healthy.set(tiers.disk.isHealthy ? 1 : 0);
     for (const counter of [this.#moved, this.#pages, this.#refused]) counter.reset();
-    for (const way of ways) this.#moved.inc({ way }, tiers?.movedBytes[way] ?? 0);
-    for (const fate of fates) this.#pages.inc({ fate }, tiers?.pages[fate] ?? 0);
-    this.#refused.inc(tiers?.refusedContexts ?? 0);
+    for (const way of ways) this.#moved.inc({ way }, tiers.movedBytes[way]);
+    for (const fate of fates) this.#pages.inc({ fate }, tiers.pages[fate]);
+    this.#refused.inc(tiers.refusedContexts);
   }
 }
