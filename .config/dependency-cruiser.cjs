@@ -15,7 +15,7 @@ const only = (name, comment, from, allowed) => ({
 /** What others may import of a room: its index.ts, and the few second doors that keep an engine out of a sidecar. */
 const doors = [
   '^src/[^/]+/index\\.ts$',
-  '^src/runner/(client|server|load-engine|schedulers|precisions)\\.ts$',
+  '^src/runner/(client|server|load-engine|load-probe|schedulers|precisions)\\.ts$',
   '^src/runner/backend/index\\.ts$',
   '^src/protocol/wire\\.ts$',
 ];
@@ -59,7 +59,7 @@ module.exports = {
     {
       name: 'through-the-door',
       comment:
-        'Other rooms are entered through index.ts (runner: client, server, load-engine, schedulers, precisions; protocol: wire).',
+        'Other rooms are entered through index.ts (runner: client, server, load-engine, load-probe, schedulers, precisions; protocol: wire).',
       severity: 'error',
       from: { path: '^src/([^/]+)/' },
       to: {

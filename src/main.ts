@@ -21,7 +21,7 @@ const help = `kvshare: KV cache reuse beyond prefixes
   kvshare replay   --trace FILE [--policy NAME[,minRun=48,…] …] [--out FILE]
                    recorded traffic under other settings
   kvshare demo     [--json FILE] [--backend NAME]
-  kvshare bench    ttft|hit-rate|overhead|load|index|peers --out FILE …
+  kvshare bench    ttft|hit-rate|quality|overhead|load|index|peers --out FILE …
   kvshare instant-runner  [--port 8080] [--pace-ms 4]  a runner without a model, for bench overhead
 
 Backends: auto, tensorflow-gpu, tensorflow, webgpu, wasm, cpu. Every flag can be given as KVSHARE_NAME.

@@ -9,3 +9,13 @@ export { formatOverhead, runOverhead } from './overhead/overhead.ts';
 export { formatLoad, runLoad } from './load/load.ts';
 export { runPeers } from './peers/peers.ts';
 export { formatPeers } from './peers/peers-table.ts';
+export {
+  builtInCases,
+  formatQuality,
+  limitByFamily,
+  paretoSvg,
+  qualityMarkdown,
+  readCases,
+  runQuality,
+} from './quality/index.ts';
+export type { PolicyVariant } from './quality/index.ts';

@@ -1,7 +1,7 @@
 // A request trace, one JSON object a line.
-import { readFile } from 'node:fs/promises';
 import { KvShareError } from '../errors.ts';
 import type { ChatMessage } from '../tokenizer/index.ts';
+import { isMessage, isTexts, readJsonLines } from './json-lines.ts';
 
 export interface TraceRequest {
   readonly id: string;
@@ -13,26 +13,8 @@ export interface TraceRequest {
   readonly messages: readonly ChatMessage[];
 }
 
-function isMessage(value: unknown): value is ChatMessage {
-  const message = value as Partial<ChatMessage> | null;
-  return typeof message?.role === 'string' && typeof message.content === 'string';
-}
-
-const isTexts = (value: unknown): value is string[] =>
-  Array.isArray(value) && value.every((text) => typeof text === 'string');
-
-function parseJson(line: string, where: string): Partial<TraceRequest> {
-  try {
-    // What is no object has none of the fields.
-    return (JSON.parse(line) ?? {}) as Partial<TraceRequest>;
-  } catch {
-    throw new KvShareError('config_invalid', `${where} is not JSON.`);
-  }
-}
-
-function parseLine(line: string, where: string): TraceRequest {
-  const { id, tenant, user, messages, ...rest } = parseJson(line, where);
-  const { t_ms = 0, relation = 'unknown', donors = [] } = rest;
+function parseRequest(value: Partial<TraceRequest>, where: string): TraceRequest {
+  const { id, tenant, user, messages, t_ms = 0, relation = 'unknown', donors = [] } = value;
   if (!isTexts([id, tenant, user]) || !Array.isArray(messages)) {
     throw new KvShareError('config_invalid', `${where} lacks id, tenant, user or messages.`);
   }
@@ -48,19 +30,5 @@ function parseLine(line: string, where: string): TraceRequest {
   return { id: id!, t_ms, tenant: tenant!, user: user!, relation, donors, messages };
 }
 
-export async function readTrace(path: string): Promise<TraceRequest[]> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch {
-    throw new KvShareError('config_invalid', `The trace ${path} cannot be read.`);
-  }
-  const lines = text.split('\n').map((line, i) => [line.trim(), i + 1] as const);
-  const requests = lines
-    .filter(([line]) => line !== '')
-    .map(([line, number]) => parseLine(line, `${path}:${number}`));
-  if (requests.length === 0) {
-    throw new KvShareError('config_invalid', `The trace ${path} has no requests.`);
-  }
-  return requests;
-}
+export const readTrace = (path: string): Promise<TraceRequest[]> =>
+  readJsonLines(path, 'trace', parseRequest);

@@ -5,10 +5,11 @@ import { index } from './bench/index-suite.ts';
 import { load } from './bench/load.ts';
 import { overhead } from './bench/overhead.ts';
 import { peers } from './bench/peers.ts';
+import { quality } from './bench/quality.ts';
 import { oneOf } from './bench/suite.ts';
 import { ttft } from './bench/ttft.ts';
 
-const suites = { ttft, 'hit-rate': hitRate, overhead, load, index, peers };
+const suites = { ttft, 'hit-rate': hitRate, quality, overhead, load, index, peers };
 
 export async function benchCommand(argv: readonly string[]): Promise<void> {
   const [name = '', ...rest] = argv;

@@ -9,6 +9,7 @@ import { readModelConfig } from '../../src/runner/model/model-config.ts';
 import { loadWeights } from '../../src/runner/model/weights.ts';
 import { GraphTransformer } from '../../src/runner/graph/index.ts';
 import { Transformer } from '../../src/runner/model/transformer.ts';
+import { loadTokenizer, type Tokenizer } from '../../src/tokenizer/index.ts';
 import { watched } from './tiny-engine.ts';
 
 export const cacheDir = process.env['KVSHARE_CACHE_DIR'] ?? join(homedir(), '.cache', 'kvshare');
@@ -18,6 +19,13 @@ export const golden = <T>(name: string): T =>
   JSON.parse(
     readFileSync(new URL(`../fixtures/golden/smollm2/${name}.json`, import.meta.url), 'utf8'),
   ) as T;
+
+export async function realTokenizer(): Promise<Tokenizer> {
+  const file = await openGguf((await resolveModel({ cacheDir })).path);
+  const tokenizer = loadTokenizer(file);
+  await file.close();
+  return tokenizer;
+}
 
 /** The best backend that runs without building anything, and the pinned model on it. */
 export async function realModel(graph: boolean) {

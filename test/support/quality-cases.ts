@@ -1,19 +1,12 @@
 // The quality cases of the golden vectors, our planner over them, and how far one distribution is from another.
-import { openGguf } from '../../src/gguf/index.ts';
 import { DonorIndex } from '../../src/match/index.ts';
-import { resolveModel } from '../../src/model-files/index.ts';
 import { planReuse, type ReuseOptions } from '../../src/reuse/index.ts';
-import { loadTokenizer } from '../../src/tokenizer/index.ts';
 import { donorOf } from './brute-force.ts';
-import { cacheDir } from './golden.ts';
+import { realTokenizer } from './golden.ts';
 import { planRunner, readWords } from './plan-runner.ts';
 
-export async function realTokenClasses(): Promise<Uint8Array> {
-  const file = await openGguf((await resolveModel({ cacheDir })).path);
-  const { tokenClasses } = loadTokenizer(file);
-  await file.close();
-  return tokenClasses;
-}
+export const realTokenClasses = async (): Promise<Uint8Array> =>
+  (await realTokenizer()).tokenClasses;
 
 export interface PlannedCase {
   readonly donors: number[][];

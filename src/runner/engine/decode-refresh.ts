@@ -6,7 +6,7 @@ import { sampleToken } from './sampler.ts';
 import type { Sequence } from './sequence.ts';
 
 /** The imported tokens whose turn it is to be computed again, ascending; their old rows are dropped. */
-function takeStale(sequence: Sequence, { model }: StepContext, count: number): Int32Array {
+export function takeStale(sequence: Sequence, { model }: StepContext, count: number): Int32Array {
   const taken = Int32Array.from(sequence.stale.splice(0, count)).sort();
   const dropped = new Set(taken);
   sequence.live.retain(

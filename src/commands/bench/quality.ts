@@ -1,0 +1,111 @@
+// `kvshare bench quality`.
+import { writeFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import {
+  builtInCases,
+  formatQuality,
+  limitByFamily,
+  paretoSvg,
+  qualityMarkdown,
+  readCases,
+  runQuality,
+  type PolicyVariant,
+} from '../../bench/index.ts';
+import { quietTensorflow, readSettings, type Settings } from '../../config.ts';
+import { KvShareError } from '../../errors.ts';
+import { policyNames } from '../../protocol/index.ts';
+import { optionsOf } from '../../reuse/index.ts';
+import { loadProbe } from '../../runner/load-probe.ts';
+import { VectorIndexes } from '../../vectors/index.ts';
+import { modelIdOf } from '../model-id.ts';
+import { openEmbedder } from '../open-embedder.ts';
+import { provisionBackend, provisionModel, provisionTokenizer } from '../provision.ts';
+import { parseVariant } from '../replay-command.ts';
+import { countOf, defineSuite, listOf, oneOf, withProgress } from './suite.ts';
+
+const flags = {
+  cases: { type: 'string' },
+  families: { type: 'string' },
+  policies: { type: 'string', default: policyNames.join(',') },
+  /** As in `kvshare replay`: a policy with other settings, measured besides. */
+  variant: { type: 'string', multiple: true },
+  limit: { type: 'string' },
+  embedder: { type: 'string', default: 'word-llama' },
+  backend: { type: 'string', default: 'auto' },
+  model: { type: 'string' },
+} as const;
+
+/** Donors and target of the longest cases, several times over. */
+const KV_BYTES = 2 * 2 ** 30;
+
+async function casesOf(values: { cases?: string; families?: string; limit?: string }) {
+  const all = values.cases === undefined ? builtInCases : await readCases(values.cases);
+  const known = [...new Set(all.map(({ family }) => family))];
+  const wanted = values.families ? listOf(values.families, known, '--families') : known;
+  const cases = all.filter(({ family }) => wanted.includes(family));
+  return values.limit ? limitByFamily(cases, countOf(values.limit, '--limit')) : cases;
+}
+
+function policiesOf(names: string, variants: readonly string[] = []): PolicyVariant[] {
+  const policies = [
+    ...listOf(names, policyNames, '--policies').map((name) => ({ name, options: optionsOf(name) })),
+    ...variants.map(parseVariant).map(({ name, reuse }) => ({ name, options: reuse })),
+  ];
+  if (new Set(policies.map(({ name }) => name)).size < policies.length) {
+    throw new KvShareError('config_invalid', '--policies or --variant names a policy twice.');
+  }
+  return policies;
+}
+
+async function openProbe(settings: Settings) {
+  const backend = await provisionBackend(settings);
+  const model = await provisionModel(settings);
+  const tokenizer = await provisionTokenizer(model);
+  const prober = await loadProbe({
+    backend,
+    modelPath: model.path,
+    modelSha256: model.sha256,
+    tokenizerSha256: tokenizer.sha256,
+    chatTemplateSha256: tokenizer.chatTemplateSha256,
+    maxKvBytes: KV_BYTES,
+  });
+  return { model, tokenizer, prober };
+}
+
+/** The report as a page with its plot, beside the JSON. */
+async function writePage(out: string, report: Awaited<ReturnType<typeof runQuality>>) {
+  const base = out.replace(/\.json$/, '');
+  await writeFile(`${base}.svg`, paretoSvg(report.pareto));
+  await writeFile(`${base}.md`, qualityMarkdown(report, `${basename(base)}.svg`));
+}
+
+export const quality = defineSuite(flags, async (values) => {
+  const { out } = values as { out?: string };
+  const [cases, policies] = [await casesOf(values), policiesOf(values.policies, values.variant)];
+  quietTensorflow();
+  const modelFlag = values.model === undefined ? [] : ['--model', values.model];
+  const settings = readSettings(['--backend', values.backend, ...modelFlag]);
+  const { model, tokenizer, prober } = await openProbe(settings);
+  const embedder = await openEmbedder({
+    settings: {
+      kind: oneOf(values.embedder, ['word-llama', 'model-rows', 'off'], '--embedder'),
+      file: null,
+    },
+    cacheDir: settings.cacheDir,
+    model,
+    tokenizer,
+    onFallback: () => undefined,
+  });
+  const vectors = embedder && new VectorIndexes({ dimension: embedder.dimension });
+  const report = await withProgress((onProgress) =>
+    runQuality({
+      ...{ cases, policies, tokenizer, prober, onProgress },
+      model: modelIdOf(model.path),
+      meaning: embedder && vectors && { embedder, vectors },
+      partialPath: out === undefined ? null : `${out}.partial.jsonl`,
+    }),
+  );
+  await vectors?.close();
+  if (out !== undefined) await writePage(out, report);
+  return { report, table: formatQuality(report) };
+});
