@@ -1,11 +1,11 @@
 // Next-token distributions from logits, and how far one is from another. Plain loops: 49,152 entries a row.
 
 /** Log-probabilities, in nats. */
-export function logSoftmax(logits: ArrayLike<number>): Float64Array {
+export function logSoftmax(logits: Float32Array | readonly number[]): Float64Array {
   let top = -Infinity;
-  for (let i = 0; i < logits.length; i++) if (logits[i]! > top) top = logits[i]!;
+  for (const logit of logits) if (logit > top) top = logit;
   let total = 0;
-  for (let i = 0; i < logits.length; i++) total += Math.exp(logits[i]! - top);
+  for (const logit of logits) total += Math.exp(logit - top);
   const shift = top + Math.log(total);
   const log = new Float64Array(logits.length);
   for (let i = 0; i < logits.length; i++) log[i] = logits[i]! - shift;

@@ -28,8 +28,8 @@ const sampling: GenerateRequest['sampling'] = {
   stopTokens: [],
 };
 
-/** Everybody's: a probe has one caller. */
-export const PROBE_SCOPE = 'probe';
+/** A probe has one caller. */
+const PROBE_SCOPE = 'probe';
 
 /** The logits behind each of these tokens, computed behind what the sequence holds; with refresh where planned. */
 function* feed(
@@ -120,12 +120,11 @@ export class ProbedPrompt {
     const answer = [...begun];
     const copy = this.#fork();
     try {
-      let logits = this.#first;
-      for (const behind of feed(copy, this.#step, answer)) logits = behind;
+      let [logits, fed] = [this.#first, answer.slice()];
       while (answer.length < maxTokens && !stopTokens.includes(answer.at(-1) ?? -1)) {
-        const next = argMax(logits);
-        answer.push(next);
-        if (answer.length < maxTokens) [logits] = [...feed(copy, this.#step, [next])] as [never];
+        for (const behind of feed(copy, this.#step, fed)) logits = behind;
+        fed = [argMax(logits)];
+        answer.push(...fed);
       }
       return answer;
     } finally {
