@@ -6,18 +6,19 @@ export interface ParetoPoint {
   readonly policy: string;
   readonly chargedRecompute: number;
   readonly kl32: number;
-  /** No policy is better in KL and cheaper. */
+  /** No policy is better in KL or cost without being worse in the other. */
   readonly onFront: boolean;
 }
 
-export function paretoPoints(means: readonly Omit<ParetoPoint, 'onFront'>[]): ParetoPoint[] {
-  return means.map((own) => ({
-    ...own,
-    onFront: !means.some(
-      (other) => other.kl32 < own.kl32 && other.chargedRecompute < own.chargedRecompute,
-    ),
-  }));
+type Means = Omit<ParetoPoint, 'onFront'>;
+
+function beats(other: Means, own: Means): boolean {
+  const [kl32, charged] = [other.kl32 - own.kl32, other.chargedRecompute - own.chargedRecompute];
+  return kl32 <= 0 && charged <= 0 && kl32 + charged < 0;
 }
+
+export const paretoPoints = (means: readonly Means[]): ParetoPoint[] =>
+  means.map((own) => ({ ...own, onFront: !means.some((other) => beats(other, own)) }));
 
 export interface Comparison {
   readonly policy: string;

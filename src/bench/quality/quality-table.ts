@@ -85,7 +85,7 @@ export function qualityMarkdown(report: QualityReport, plot: string): string {
     ),
     '## Quality over cost',
     `![KL over charged recompute](${plot})`,
-    'Means over every case, those that fell back included. On the front: no other policy here is better in KL and cheaper.',
+    'Means over every case, those that fell back included. On the front: no other policy here is better in one without being worse in the other.',
     markdownTable(
       ['policy', 'charged', 'kl32', 'on the front'],
       report.pareto.map(({ policy, chargedRecompute, kl32, onFront }) => [

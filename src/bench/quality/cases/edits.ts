@@ -6,7 +6,11 @@ import {
   type Notice,
 } from '../../../samples/index.ts';
 import type { Conversation, QualityCase } from '../quality-case.ts';
-import { family, guidelines, paragraphs, pickGuidelines, talk } from './prompts.ts';
+import { family, guidelines, paragraphs, pickGuidelines, talkUnder } from './prompts.ts';
+
+/** A small model says more of a text when it is asked for one word of it. */
+const ask = (...parts: readonly string[]): Conversation =>
+  talkUnder('Answer the question with one word from the text.', paragraphs(...parts));
 
 interface Edit {
   readonly notice: Notice;
@@ -45,7 +49,7 @@ const near =
   (at: number, notice: Notice, value: string): Conversation => {
     const [first, second, third] = guidelines(pickGuidelines(seed + at, 3));
     const edited = `Notice\n${notice.text(value)} ${notice.consequence}`;
-    return talk(paragraphs(first!, edited, second!, third!, `Question: ${notice.question}`));
+    return ask(first!, edited, second!, third!, `Question: ${notice.question}`);
   };
 
 /** More than 150 tokens lie between the value and the sentence about it. */
@@ -53,7 +57,7 @@ const far = (at: number, notice: Notice, value: string): Conversation => {
   const [first, second, third] = guidelines(pickGuidelines(800 + at, 3));
   const edited = `Notice\n${notice.text(value)}`;
   const rest = `Reminder\n${notice.consequence}`;
-  return talk(paragraphs(edited, first!, second!, third!, rest, `Question: ${notice.question}`));
+  return ask(edited, first!, second!, third!, rest, `Question: ${notice.question}`);
 };
 
 export const edits: readonly QualityCase[] = [

@@ -11,16 +11,18 @@ const SYSTEM = 'You are a ward assistant. Answer from the passages in one short 
 
 export const paragraphs = (...parts: readonly string[]): string => parts.join('\n\n');
 
-/** The system line and turns by user and assistant, the user's last. */
-export const talk = (...turns: readonly string[]): Conversation => ({
+/** A system line and turns by user and assistant, the user's last. */
+export const talkUnder = (system: string, ...turns: readonly string[]): Conversation => ({
   messages: [
-    { role: 'system', content: SYSTEM },
+    { role: 'system', content: system },
     ...turns.map((content, i): ChatMessage => ({
       role: i % 2 === 0 ? 'user' : 'assistant',
       content,
     })),
   ],
 });
+
+export const talk = (...turns: readonly string[]): Conversation => talkUnder(SYSTEM, ...turns);
 
 /** Numbers of guidelines in an order that is the same in every run and another one for each seed. */
 export function pickGuidelines(seed: number, count: number): number[] {
