@@ -63,6 +63,7 @@ async function openProbe(settings: Settings) {
   const tokenizer = await provisionTokenizer(model);
   const prober = await loadProbe({
     backend,
+    precision: settings.precision,
     modelPath: model.path,
     modelSha256: model.sha256,
     tokenizerSha256: tokenizer.sha256,

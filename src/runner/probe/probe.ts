@@ -1,7 +1,7 @@
 // What the engine does to one prompt, held still: prefill with a plan, then the distributions along any tokens, as
 // often as asked. For measuring what reuse does to answers; no scheduling, no events.
 import type { GenerateRequest, Receipt, ReusePlan, RunnerInfo } from '../../protocol/index.ts';
-import { bytesPerToken, type KvLayout } from '../../kv/index.ts';
+import type { KvLayout } from '../../kv/index.ts';
 import { KvShareError } from '../../errors.ts';
 import { capabilities, checkRequest } from '../engine/check-request.ts';
 import { dueRefresh, takeStale } from '../engine/decode-refresh.ts';
@@ -164,7 +164,8 @@ export class Probe {
     this.layout = layoutOf(model.config);
     const store = new KvStore({
       maxBytes: maxKvBytes,
-      bytesPerToken: bytesPerToken(this.layout),
+      tf: model.tf,
+      layout: this.layout,
       generation: 'probe',
       onEvict: () => undefined,
     });
