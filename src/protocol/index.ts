@@ -20,10 +20,4 @@ export type {
   SamplingOptions,
   StoredContext,
 } from './generation.ts';
-export type {
-  Runner,
-  RunnerCapabilities,
-  RunnerInfo,
-  SpeedTable,
-  StoreEvent,
-} from './runner.ts';
+export type { Runner, RunnerCapabilities, RunnerInfo, SpeedTable, StoreEvent } from './runner.ts';
