@@ -283,6 +283,12 @@ module.exports = {
       room('runner'),
       `^src/(runner|native)/|${leaves}`,
     ),
+    only(
+      'schedule-is-pure',
+      'schedule orders what waits: no tensors, no clock, no engine.',
+      '^src/runner/schedule/',
+      '^src/runner/schedule',
+    ),
     owner(
       'lru-cache',
       '^src/(runner/store/|sidecar/last-runs\\.ts|similar/passage-vectors\\.ts|vectors/cache/)',

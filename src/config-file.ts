@@ -22,6 +22,8 @@ export interface FileSettings extends RouteSettings {
   /** Where requests are recorded; null = nowhere. */
   readonly record: RecordSettings | null;
   readonly embedder: EmbedderSettings;
+  /** Whether a request waits for a prompt under way that it could use. */
+  readonly singleFlight: boolean;
   /** Where every path that is not ours is passed on to; null = 404. */
   readonly upstream: string | null;
 }
@@ -65,6 +67,7 @@ interface Document {
     readonly key?: string;
     readonly file?: string;
   };
+  readonly singleFlight?: boolean;
   readonly upstream?: string;
 }
 
@@ -151,6 +154,7 @@ export function parseConfigFile(
     routes: readRoutes(document, env, reuse),
     record: readRecord(document),
     embedder: readEmbedder(document, env),
+    singleFlight: document.singleFlight ?? true,
     upstream: document.upstream ?? null,
   };
 }

@@ -58,6 +58,10 @@ export const configSchema = {
       if: { properties: { kind: { const: 'openai' } } },
       then: { required: ['url', 'model'] },
     },
+    singleFlight: {
+      type: 'boolean',
+      description: 'Wait for a prompt under way that serves, instead of computing it again.',
+    },
     upstream: { ...text, description: 'Origin for every path that is not ours.' },
   }),
 };

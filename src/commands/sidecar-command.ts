@@ -34,6 +34,7 @@ export async function startSidecar(
     modelAliases: ['default'],
     tenants: settings.tenants,
     settings,
+    singleFlight: settings.singleFlight,
     ...(embedder && { embedder }),
     ...(settings.embedder.file !== null && { vectorFile: settings.embedder.file }),
     ...(settings.record && { record: settings.record }),

@@ -12,6 +12,7 @@ import type { KeyRing } from './identify.ts';
 import type { LastRuns } from './last-runs.ts';
 import type { Provenance } from './openai-response.ts';
 import type { RunnerLink } from './runner-link.ts';
+import type { SingleFlight } from './single-flight.ts';
 import type { Trials } from './trials.ts';
 
 /** What planning needs beside the request. */
@@ -40,6 +41,8 @@ export interface SidecarContext {
   /** Which routes have earned the policy that they ask for. */
   readonly gate: QualityGate;
   readonly trials: Trials;
+  /** Prompts that are being computed; null = nobody waits for them. */
+  readonly singleFlight: SingleFlight | null;
   readonly lastRuns: LastRuns;
   /** Keeps requests for `kvshare replay`, when the operator wants that. */
   readonly recorder: Recorder | null;

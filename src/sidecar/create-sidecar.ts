@@ -23,6 +23,7 @@ import { LastRuns } from './last-runs.ts';
 import { createFinder, openSimilar } from './finder.ts';
 import type { Provenance } from './openai-response.ts';
 import { RunnerLink } from './runner-link.ts';
+import { SingleFlight } from './single-flight.ts';
 import { Trials } from './trials.ts';
 
 export interface SidecarOptions {
@@ -42,6 +43,8 @@ export interface SidecarOptions {
   /** File that keeps vectors over a restart. */
   readonly vectorFile?: string;
   readonly record?: Omit<RecorderOptions, 'onDrop'>;
+  /** Whether a request waits for a prompt under way that it could use (default), instead of computing it again. */
+  readonly singleFlight?: boolean;
   readonly maxBodyBytes?: number;
   /** Requests being served or waiting; the next one gets 429. */
   readonly maxInFlight?: number;
@@ -113,6 +116,7 @@ export function createSidecar(options: SidecarOptions): Sidecar {
     breakEven: new BreakEven(),
     gate,
     trials,
+    singleFlight: (options.singleFlight ?? true) ? new SingleFlight(options.now) : null,
     lastRuns: new LastRuns(),
     recorder: options.record
       ? new Recorder({ ...options.record, onDrop: (why) => metrics.recordDrops.inc({ why }) })

@@ -19,6 +19,8 @@ export interface Planned {
   readonly options: ReuseOptions;
   /** What the planner saw; null when nothing was looked up. */
   readonly input: PlanInput | null;
+  /** The options that the decision was made with: stricter where the policy is in shadow or paused. */
+  readonly served: ReuseOptions;
   readonly lookupMs: number;
   /** What a policy on trial would have done, where that differs from what is served. */
   readonly trial: ReusePlan | null;
@@ -79,11 +81,18 @@ async function lookUp(
 }
 
 /** Where reuse lost time lately only the exact prefix is planned, and now and then a probe. */
-function planWithinBreakEven(context: SidecarContext, call: Call, input: PlanInput): PlanDecision {
+function planWithinBreakEven(
+  context: SidecarContext,
+  call: Call,
+  input: PlanInput,
+): Pick<Planned, 'decision' | 'served'> {
   const { breakEven } = context;
-  if (breakEven.mayTry(call.route.name, call.prompt.tokens.length)) return planReuse(input);
-  const exact = planReuse({ ...input, options: { ...input.options, policy: 'exact' } });
-  return { ...exact, reason: 'route-paused' };
+  if (breakEven.mayTry(call.route.name, call.prompt.tokens.length)) {
+    return { decision: planReuse(input), served: input.options };
+  }
+  const served = { ...input.options, policy: 'exact' as const };
+  const exact = planReuse({ ...input, options: served });
+  return { decision: { ...exact, reason: 'route-paused' }, served };
 }
 
 /** A policy that changes tokens serves only where it has earned that; until then it is tried in shadow. */
@@ -91,13 +100,14 @@ function planOnTrial(context: SidecarContext, call: Call, input: PlanInput) {
   const { route } = call;
   const shadowed = servesInShadow(input.options);
   if (!shadowed || context.gate.stateOf(route.name, route.reuse.qualityBudget).open) {
-    return { decision: planWithinBreakEven(context, call, input), trial: null };
+    return { ...planWithinBreakEven(context, call, input), trial: null };
   }
   const tried = planReuse(input);
-  const decision = planWithinBreakEven(context, call, { ...input, options: shadowed });
+  const planned = planWithinBreakEven(context, call, { ...input, options: shadowed });
   const differs = tried.plan !== null && tried.considered.some(({ passage }) => passage);
-  if (!differs) return { decision, trial: null };
-  return { decision: { ...decision, reason: 'in-shadow' as const }, trial: tried.plan };
+  if (!differs) return { ...planned, trial: null };
+  const decision = { ...planned.decision, reason: 'in-shadow' as const };
+  return { ...planned, decision, trial: tried.plan };
 }
 
 /** The plan for a call, as far as the client allows a look-up and has somebody to share with. */
@@ -108,6 +118,7 @@ export async function planCall(context: SidecarContext, call: Call): Promise<Pla
   const cold = (why: PlanReason): Planned => ({
     decision: coldDecision(numTokens, why),
     options,
+    served: options,
     input: null,
     lookupMs: 0,
     trial: null,
@@ -116,8 +127,8 @@ export async function planCall(context: SidecarContext, call: Call): Promise<Pla
   const start = context.now();
   try {
     const input = await lookUp(context, call, options);
-    const { decision, trial } = planOnTrial(context, call, input);
-    return { decision, options, input, lookupMs: context.now() - start, trial };
+    const planned = planOnTrial(context, call, input);
+    return { ...planned, options, input, lookupMs: context.now() - start };
   } catch (error) {
     context.finder.onFailure(error);
     return cold('planner-error');

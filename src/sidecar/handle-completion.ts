@@ -4,12 +4,14 @@ import type { Request, Response } from 'express';
 import type { Receipt } from '../protocol/index.ts';
 import { answerEvents } from './answer-events.ts';
 import type { SidecarContext } from './context.ts';
-import { planCall, type Planned } from './find-plan.ts';
+import type { Planned } from './find-plan.ts';
 import { forwardCall, generateRequestOf } from './forward-call.ts';
-import { provenanceOf, type AnswerHead } from './openai-response.ts';
+import { provenanceOf, type AnswerHead, type Provenance } from './openai-response.ts';
+import { planInFlight } from './plan-in-flight.ts';
 import { recordCall } from './record-call.ts';
 import { readCall, type Call, type CompletionKind } from './read-call.ts';
 import { sendStream, sendWhole, type AnswerJob } from './send-answer.ts';
+import type { Flight } from './single-flight.ts';
 import { StopStrings } from './stop-strings.ts';
 
 export async function handleCompletion(
@@ -21,15 +23,17 @@ export async function handleCompletion(
   const startedAt = context.now();
   const leave = context.admission.enter();
   const ending = context.endings.start(response);
+  let flight: Flight | null = null;
   try {
     // 1 read
     const call = await readCall(context, kind, request, response.locals['requestId'] as string);
     recordCall(context, call);
     // 2 plan
-    const planned = await planCall(context, call);
-    const { decision } = planned;
-    // 3 forward
     const { signal } = ending;
+    const found = await planInFlight(context, call, signal);
+    const { decision } = found.planned;
+    flight = found.flight;
+    // 3 forward
     const stopRunner = new AbortController();
     const runnerSignal = AbortSignal.any([signal, stopRunner.signal]);
     const events = forwardCall(context, call, decision, runnerSignal);
@@ -37,7 +41,10 @@ export async function handleCompletion(
     const answer = answerEvents(events, {
       decoder: context.tokenizer.streamDecoder(),
       stops: new StopStrings(call.asked.stop),
-      onStored: (stored) => context.link.remember(stored),
+      onStored: (stored) => {
+        context.link.remember(stored);
+        found.flight?.land('stored');
+      },
       onStopString: () => stopRunner.abort(),
     });
     // 4 relay
@@ -49,28 +56,44 @@ export async function handleCompletion(
       includeUsage: call.asked.includeUsage,
       provenance: (receipt) => {
         context.link.forget(receipt.missingSegments);
-        learn(context, call, planned, receipt);
-        return provenanceOf(decision, receipt, decision.plan?.policy ?? planned.options.policy);
+        learn(context, call, found.planned, receipt);
+        const policy = decision.plan?.policy ?? found.planned.options.policy;
+        return provenanceOf(decision, receipt, policy, found.waitedMs);
       },
       onFirstText: () => (ttftMs = context.now() - startedAt),
       signal,
       explain: (error) => ending.explain(error),
     };
     const provenance = await (call.asked.stream ? sendStream : sendWhole)(answer, job);
-    const { outcome, reason } = provenance;
-    context.lastRuns.record(call.identity.scope, call.prompt.tokens, { outcome, reason, ttftMs });
-    context.record(call.route.name, provenance, ttftMs);
-    if (planned.trial) {
-      const request = generateRequestOf(context, call, planned.trial);
-      context.trials.add({ route: call.route, request });
-    }
+    conclude(context, call, provenance, ttftMs);
+    tryInShadow(context, call, found.planned);
   } catch (error) {
     throw ending.explain(error);
   } finally {
+    flight?.land('failed');
     ending.done();
     leave();
     context.trials.resume();
   }
+}
+
+/** What a policy on trial would have done is computed when the runner is idle. */
+function tryInShadow(context: SidecarContext, call: Call, { trial }: Planned): void {
+  if (!trial) return;
+  const request = generateRequestOf(context, call, trial);
+  context.trials.add({ route: call.route, request });
+}
+
+function conclude(
+  context: SidecarContext,
+  call: Call,
+  provenance: Provenance,
+  ttftMs: number,
+): void {
+  const { outcome, reason, waitedMs } = provenance;
+  const run = { outcome, reason, ttftMs, waitedMs };
+  context.lastRuns.record(call.identity.scope, call.prompt.tokens, run);
+  context.record(call.route.name, provenance, ttftMs);
 }
 
 /** Break-even: what this reuse really saved on its route. */

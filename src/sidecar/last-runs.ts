@@ -7,6 +7,8 @@ export interface LastRun {
   readonly outcome: string;
   readonly reason: string;
   readonly ttftMs: number;
+  /** Of it, the wait for a prompt under way. */
+  readonly waitedMs: number;
 }
 
 const REMEMBERED = 1_000;

@@ -9,10 +9,17 @@ export interface Provenance {
   readonly reason: PlanReason;
   readonly policy: string;
   readonly receipt: Receipt;
+  /** Time spent on waiting for a prompt under way. */
+  readonly waitedMs: number;
 }
 
 /** Only what the receipt confirms counts as reuse. */
-export function provenanceOf(decision: PlanDecision, receipt: Receipt, policy: string): Provenance {
+export function provenanceOf(
+  decision: PlanDecision,
+  receipt: Receipt,
+  policy: string,
+  waitedMs: number,
+): Provenance {
   const { exactTokens, importedTokens, degraded } = receipt;
   const outcome = importedTokens > 0 ? 'reused' : exactTokens > 0 ? 'exact' : 'cold';
   return {
@@ -20,6 +27,7 @@ export function provenanceOf(decision: PlanDecision, receipt: Receipt, policy: s
     reason: degraded === null ? decision.reason : 'runner-degraded',
     policy,
     receipt,
+    waitedMs,
   };
 }
 
@@ -33,7 +41,7 @@ export function provenanceHeaders({ outcome, receipt }: Provenance): Record<stri
 }
 
 export function usageOf(
-  { outcome, reason, policy, receipt }: Provenance,
+  { outcome, reason, policy, receipt, waitedMs }: Provenance,
   promptTokens: number,
   { completionTokens, refreshedTokens }: { completionTokens: number; refreshedTokens?: number },
 ): object {
@@ -56,7 +64,7 @@ export function usageOf(
         // Only where the plan asked for them: recomputed at prefill by choice, and while decoding.
         ...(toppedUpTokens !== undefined && { topped_up_tokens: toppedUpTokens }),
         ...(refreshedTokens !== undefined && { refreshed_tokens: refreshedTokens }),
-        timings: receipt.timings,
+        timings: { ...receipt.timings, waitedMs },
       },
     },
   };

@@ -41,7 +41,12 @@ function explanation(context: SidecarContext, call: Call, planned: Planned): obj
     vector_match: vectorMatchOf(context),
     quality_gate: options.policy === 'semantic' ? gateOf(context, route) : null,
     learned: context.breakEven.stateOf(route.name, numTokens),
-    last_run: last && { outcome: last.outcome, reason: last.reason, ttft_ms: last.ttftMs },
+    last_run: last && {
+      outcome: last.outcome,
+      reason: last.reason,
+      ttft_ms: last.ttftMs,
+      waited_ms: last.waitedMs,
+    },
     first_divergence: divergenceOf(planned),
     donors: donorsOf(planned, MAX_DONORS).map(({ exactTokens, ...donor }) => ({
       ...donor,

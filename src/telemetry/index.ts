@@ -2,4 +2,4 @@
 export { createLog } from './log.ts';
 export type { Log } from './log.ts';
 export { SidecarMetrics } from './metrics.ts';
-export type { Outcome } from './metrics.ts';
+export type { FlightResult, Outcome } from './metrics.ts';

@@ -6,6 +6,10 @@ import { StoreMetrics } from './store-metrics.ts';
 export const outcomes = ['cold', 'exact', 'reused'] as const;
 export type Outcome = (typeof outcomes)[number];
 
+/** How a wait for a prompt under way ended. */
+export const flightResults = ['stored', 'failed', 'timeout', 'cancelled'] as const;
+export type FlightResult = (typeof flightResults)[number];
+
 const SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 export class SidecarMetrics {
@@ -48,6 +52,18 @@ export class SidecarMetrics {
     labelNames: ['route', 'agrees'],
     registers: this.#registers,
   });
+  readonly singleFlight = new Counter({
+    name: 'kvshare_single_flight_total',
+    help: 'Waits for a prompt that was being computed, by how they ended.',
+    labelNames: ['result'],
+    registers: this.#registers,
+  });
+  readonly singleFlightWait = new Histogram({
+    name: 'kvshare_single_flight_wait_seconds',
+    help: 'Time that a request waited for prompts under way; part of its time to first token.',
+    buckets: SECONDS,
+    registers: this.#registers,
+  });
   readonly lookup = new Histogram({
     name: 'kvshare_lookup_duration_seconds',
     help: 'Time to find donors and make a plan.',
@@ -68,6 +84,7 @@ export class SidecarMetrics {
     for (const reason of reasons) this.reasons.inc({ reason }, 0);
     for (const why of ['backlog', 'full', 'failed']) this.recordDrops.inc({ why }, 0);
     for (const stage of ['plan', 'embed', 'runner']) this.failOpen.inc({ stage }, 0);
+    for (const result of flightResults) this.singleFlight.inc({ result }, 0);
     for (const outcome of outcomes) this.ttft.zero({ outcome });
   }
 
