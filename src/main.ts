@@ -9,8 +9,9 @@ const help = `kvshare: KV cache reuse beyond prefixes
                    runner and sidecar on this machine
   kvshare sidecar  --runner URL [--port 8080] [--config kvshare.yaml]
   kvshare runner   [--port 8080] [--model FILE] [--backend NAME] [--kv-bytes 2GiB] [--scheduler NAME]
-                   serve and runner: [--kv-host-bytes 4GiB] [--kv-host-format fp32|bf16|int8] [--kv-disk-bytes 50GiB]
-                   [--kv-disk-dir DIR] [--kv-scope-share 0.1] [--kv-admission always|second-sighting]
+                   serve and runner: [--precision fp32|bf16] [--step-tokens 400] [--shared-step-tokens 256]
+                   [--kv-host-bytes 4GiB] [--kv-host-format fp32|bf16|int8]
+                   [--kv-disk-bytes 50GiB] [--kv-disk-dir DIR] [--kv-scope-share 0.1] [--kv-admission always|second-sighting]
   kvshare embedder [--port 8080] [--backend NAME]
                    the sentence encoder MiniLM behind /v1/embeddings, in a process of its own
   kvshare native   builds the native TensorFlow backend into the cache
