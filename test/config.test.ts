@@ -56,6 +56,12 @@ describe('readSettings', () => {
     expect(readSettings(kvArguments(kv), {}).kv).toEqual(kv);
   });
 
+  it('lets requests wait for prompts under way, unless told otherwise', () => {
+    expect(fromFile('tenants: []').singleFlight).toBe(true);
+    expect(fromFile('singleFlight: false').singleFlight).toBe(false);
+    expect(() => fromFile('singleFlight: maybe')).toThrow(/singleFlight/);
+  });
+
   it('reads tenants, keys from the environment, and thresholds', () => {
     const settings = fromFile(
       `tenants:

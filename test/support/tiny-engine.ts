@@ -118,6 +118,7 @@ export async function tinyEngine(
     chunkTokens?: number;
     sharedChunkTokens?: number;
     maxRunning?: number;
+    onFault?: (error: unknown) => void;
     scheduler?: Scheduler;
     generation?: string;
     seed?: number;
@@ -148,9 +149,11 @@ export async function tinyEngine(
     sharedChunkTokens: options.sharedChunkTokens ?? options.chunkTokens ?? 256,
     scheduler: options.scheduler ?? 'reuse-aware',
     maxRunning: options.maxRunning ?? 4,
-    onFault: (error) => {
-      throw error;
-    },
+    onFault:
+      options.onFault ??
+      ((error) => {
+        throw error;
+      }),
     onStoreProblem: (_what, error) => {
       throw error;
     },

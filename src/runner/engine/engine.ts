@@ -207,12 +207,25 @@ export class Engine implements Runner {
 
   #prefill(sequence: Sequence): void {
     if (sequence.phase === 'waiting') startSequence(sequence, this.#step);
-    if (!prefillChunk(sequence, this.#step)) return;
+    if (!this.#prefillChunk(sequence)) return;
     const { numLayers } = this.#options.model.config;
     const computed = sequence.layerTokens / numLayers;
     this.#speeds.observe({ ...sequence.counts, computed }, sequence.timings);
     sequence.sendReceipt(this.#options.generation, numLayers);
     this.#emitToken(sequence);
+  }
+
+  /** Most likely memory is short: half of what is kept goes, and the prompt is computed once more, cold. */
+  #prefillChunk(sequence: Sequence): boolean {
+    try {
+      return prefillChunk(sequence, this.#step);
+    } catch (error) {
+      if (sequence.degraded === 'import-failed') throw error;
+      this.#options.onFault(error);
+      this.#store.shed();
+      sequence.goCold();
+      return false;
+    }
   }
 
   async #decode(decoding: readonly Sequence[]): Promise<void> {

@@ -6,8 +6,9 @@
 // be. And which of its requests a scope gets served first never depends on what others reuse: wherever others
 // come into the reckoning, they count as if they reused nothing.
 //
-// Inside a scope, a request may be overtaken by later ones, but never by more work than stood before it when
-// it came, the turns of other scopes in between included: it starts after at most twice its fifo wait.
+// Inside a scope, a request may be overtaken by later ones, but never by more work than its scope had to do
+// when it came, itself included; the turns of other scopes in between count, too. So its first token comes after
+// at most twice the time that it would take under fifo, whatever comes behind it and whatever others reuse.
 import type { Scheduler } from '../schedulers.ts';
 
 export interface Job {
@@ -20,10 +21,8 @@ export interface Job {
 
 interface Waiting<T> extends Job {
   readonly item: T;
-  /** Work that was to be done before its turn when it came: its fifo wait. */
-  readonly ahead: number;
-  /** Work that has been done since by those who came later. */
-  overtaken: number;
+  /** How much more work of those who came later may be done before it. */
+  patience: number;
 }
 
 /** Made for a request when it comes; another one of its scope may use it. */
@@ -49,10 +48,9 @@ export class WaitingQueue<T> {
   /** `running`: what is left of the prompt that is being computed. */
   add(item: T, job: Job, running: Job | null): void {
     const { scope, tokens } = job;
-    const own = [...this.#waiting, ...(running ? [running] : [])].filter((o) => o.scope === scope);
-    const others = [...this.#turns, ...(running ? [running] : [])].filter((o) => o.scope !== scope);
-    const ahead = total([...own.map((o) => o.work), ...others.map((o) => o.tokens)]);
-    this.#waiting.push({ ...job, item, ahead, overtaken: 0 });
+    const before = running ? [running, ...this.#waiting] : this.#waiting;
+    const own = before.filter((other) => other.scope === scope);
+    this.#waiting.push({ ...job, item, patience: total([...own, job].map((o) => o.work)) });
     this.#turns.push({ scope, tokens });
   }
 
@@ -64,7 +62,7 @@ export class WaitingQueue<T> {
     const between = this.#workBetweenTurns(scope);
     const chosen = this.#choose(own, between);
     own.slice(0, own.indexOf(chosen)).forEach((earlier, rank) => {
-      earlier.overtaken += chosen.work + between[rank]!;
+      earlier.patience -= chosen.work + between[rank]!;
     });
     this.#turns.shift();
     this.#waiting.splice(this.#waiting.indexOf(chosen), 1);
@@ -100,8 +98,7 @@ export class WaitingQueue<T> {
     let patience = Infinity;
     own.forEach((entry, rank) => {
       if (entry.work < chosen.work && entry.work <= patience) chosen = entry;
-      const left = entry.ahead - entry.overtaken - (between[rank] ?? 0);
-      patience = Math.min(patience, left);
+      patience = Math.min(patience, entry.patience - (between[rank] ?? 0));
     });
     return chosen;
   }

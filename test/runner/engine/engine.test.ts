@@ -307,6 +307,45 @@ describe('engine bookkeeping', () => {
     expect(together.map(({ tokens }) => tokens)).toEqual(alone);
   });
 
+  it('sheds stored KV and computes once more, cold, when a prefill fails; fails the request the second time', async () => {
+    const faults: unknown[] = [];
+    const { engine, model } = await tinyEngine({ onFault: (error) => faults.push(error) });
+    const tokens = tokensOf(40, 5);
+    const first = await collect(engine.generate(requestOf(tokens), never));
+    for (const seed of [6, 7, 8])
+      await collect(engine.generate(requestOf(tokensOf(40, seed)), never));
+    const bytes = engine.store.bytes;
+    const { segment } = first.stored!;
+    const entry = { segment, donorStart: 0, targetStart: 3, length: 36, exact: false };
+    const target = [1, 2, 3, ...tokens.slice(0, 36), 4];
+    const plan = planOf(40, [entry], [], FINGERPRINT);
+    const forward = model.forward.bind(model);
+    const failing = (times: number): void => {
+      let left = times;
+      model.forward = (input) => {
+        if (left-- > 0) throw new Error('no memory');
+        return forward(input);
+      };
+    };
+    failing(1);
+    const { receipt, end } = await collect(
+      engine.generate(requestOf(target, { plan, store: false }), never),
+    );
+    expect(end).toBe('length');
+    expect(receipt).toMatchObject({
+      importedTokens: 0,
+      recomputedTokens: 40,
+      degraded: 'import-failed',
+    });
+    expect(engine.store.bytes).toBeLessThanOrEqual(bytes / 2);
+    expect(faults).toHaveLength(1);
+    failing(2);
+    const events = [];
+    for await (const event of engine.generate(requestOf(target), never)) events.push(event);
+    expect(events).toEqual([expect.objectContaining({ type: 'error', code: 'runner_failed' })]);
+    expect((await collect(engine.generate(requestOf(target), never))).end).toBe('length');
+  });
+
   it('begins the shortest waiting prompt of a scope first, in order of arrival under fifo', async () => {
     for (const scheduler of ['reuse-aware', 'fifo'] as const) {
       const { engine } = await tinyEngine({ scheduler, maxRunning: 1, chunkTokens: 8 });
