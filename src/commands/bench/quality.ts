@@ -16,12 +16,11 @@ import { KvShareError } from '../../errors.ts';
 import { policyNames } from '../../protocol/index.ts';
 import { optionsOf } from '../../reuse/index.ts';
 import { loadProbe } from '../../runner/load-probe.ts';
-import { VectorIndexes } from '../../vectors/index.ts';
 import { modelIdOf } from '../model-id.ts';
-import { openEmbedder } from '../open-embedder.ts';
 import { provisionBackend, provisionModel, provisionTokenizer } from '../provision.ts';
 import { parseVariant } from '../replay-command.ts';
-import { countOf, defineSuite, listOf, oneOf, withProgress } from './suite.ts';
+import { countOf, defineSuite, listOf, withProgress } from './suite.ts';
+import { withMeaning } from './with-meaning.ts';
 
 const flags = {
   cases: { type: 'string' },
@@ -87,26 +86,16 @@ export const quality = defineSuite(flags, async (values) => {
   const modelFlag = values.model === undefined ? [] : ['--model', values.model];
   const settings = readSettings(['--backend', values.backend, ...modelFlag]);
   const { model, tokenizer, prober } = await openProbe(settings);
-  const embedder = await openEmbedder({
-    settings: {
-      kind: oneOf(values.embedder, ['word-llama', 'model-rows', 'off'], '--embedder'),
-      file: null,
-    },
-    cacheDir: settings.cacheDir,
-    model,
-    tokenizer,
-    onFallback: () => undefined,
-  });
-  const vectors = embedder && new VectorIndexes({ dimension: embedder.dimension });
-  const report = await withProgress((onProgress) =>
-    runQuality({
-      ...{ cases, policies, tokenizer, prober, onProgress },
-      model: modelIdOf(model.path),
-      meaning: embedder && vectors && { embedder, vectors },
-      partialPath: out === undefined ? null : `${out}.partial.jsonl`,
-    }),
+  const where = { cacheDir: settings.cacheDir, model, tokenizer };
+  const report = await withMeaning({ name: values.embedder, ...where }, (meaning) =>
+    withProgress((onProgress) =>
+      runQuality({
+        ...{ cases, policies, tokenizer, prober, meaning, onProgress },
+        model: modelIdOf(model.path),
+        partialPath: out === undefined ? null : `${out}.partial.jsonl`,
+      }),
+    ),
   );
-  await vectors?.close();
   if (out !== undefined) await writePage(out, report);
   return { report, table: formatQuality(report) };
 });
