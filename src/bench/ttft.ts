@@ -5,15 +5,12 @@ import { KvShareError } from '../errors.ts';
 import { serveTenants, timedRequest, type Served, type TimedAnswer } from '../harness/index.ts';
 import { median, percentile } from './statistics.ts';
 import { ttftCase, type TtftCase, type TtftFamily } from './ttft-cases.ts';
+import type { ServeOptions } from './serve-options.ts';
 
-export interface TtftOptions {
+export interface TtftOptions extends ServeOptions {
   readonly families: readonly TtftFamily[];
   readonly tokens: readonly number[];
   readonly repeat: number;
-  /** Further arguments of `kvshare serve`, such as --backend. */
-  readonly serveArgs: readonly string[];
-  readonly env: NodeJS.ProcessEnv;
-  readonly onProgress: (done: number, total: number, label: string) => void;
 }
 
 export interface TtftResult {

@@ -1,8 +1,8 @@
 // POST /v1/embeddings over an embedder: a slow one gets a process of its own and keeps nobody waiting. The sidecar
 // reaches it like any other embeddings server (`embedder: { kind: openai, … }`).
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { KvShareError, toErrorBody } from '../errors.ts';
+import { closeNow, listen, type ListenOptions } from '../listen.ts';
 import type { Embedder } from './embedder.ts';
 
 export interface EmbeddingsServer {
@@ -69,7 +69,7 @@ async function answer(
 /** Port 0 picks a free one. Rejects with KvShareError `port_in_use`. The embedder is closed with the server. */
 export async function serveEmbeddings(
   embedder: Embedder,
-  { port, host }: { port: number; host: string },
+  options: ListenOptions,
 ): Promise<EmbeddingsServer> {
   const send = (response: ServerResponse, status: number, body: object): void => {
     response.writeHead(status, {
@@ -88,19 +88,10 @@ export async function serveEmbeddings(
       },
     );
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const busy = error.code === 'EADDRINUSE';
-      reject(busy ? new KvShareError('port_in_use', `Port ${port} is in use.`) : error);
-    });
-    server.listen(port, host, resolve);
-  });
   return {
-    port: (server.address() as AddressInfo).port,
+    port: await listen(server, options),
     close: async () => {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeAllConnections();
-      await closed;
+      await closeNow(server);
       await embedder.close();
     },
   };

@@ -1,8 +1,8 @@
 // The runner port over HTTP: what `kvshare runner` listens with. Token ids in, events out; no text ever.
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:http';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import { KvShareError, toErrorBody } from '../errors.ts';
+import { closeNow, listen, type ListenOptions } from '../listen.ts';
 import type { GenerateRequest, Runner } from '../protocol/index.ts';
 import { BEAT_MS, encodeBeat, encodeEvent, paths } from '../protocol/wire.ts';
 
@@ -89,29 +89,13 @@ function createApp(runner: Runner): express.Express {
 }
 
 /** Port 0 picks a free one. */
-export async function serveRunner(
-  runner: Runner,
-  { port, host }: { port: number; host: string },
-): Promise<RunnerServer> {
+export async function serveRunner(runner: Runner, options: ListenOptions): Promise<RunnerServer> {
   const server = createServer(createApp(runner));
-  await listen(server, port, host);
   return {
-    port: (server.address() as AddressInfo).port,
+    port: await listen(server, options),
     close: async () => {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeAllConnections();
-      await closed;
+      await closeNow(server);
       await runner.close();
     },
   };
-}
-
-function listen(server: Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const busy = error.code === 'EADDRINUSE';
-      reject(busy ? new KvShareError('port_in_use', `Port ${port} is in use.`) : error);
-    });
-    server.listen(port, host, resolve);
-  });
 }

@@ -1,10 +1,9 @@
 // Wires the rooms together: options → a sidecar that can be listened with or mounted.
 import { randomInt } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Express } from 'express';
-import { KvShareError } from '../errors.ts';
+import { listen } from '../listen.ts';
 import type { Embedder } from '../embed/index.ts';
 import { DonorIndex } from '../match/index.ts';
 import type { Runner } from '../protocol/index.ts';
@@ -77,16 +76,6 @@ function recorder(metrics: SidecarMetrics): SidecarContext['record'] {
   };
 }
 
-function listenOn(server: Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const busy = error.code === 'EADDRINUSE';
-      reject(busy ? new KvShareError('port_in_use', `Port ${port} is in use.`) : error);
-    });
-    server.listen(port, host, () => resolve());
-  });
-}
-
 async function closeServer(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
@@ -134,9 +123,9 @@ export function createSidecar(options: SidecarOptions): Sidecar {
   return {
     app,
     listen: async (port, host) => {
-      await listenOn(server, port, host);
+      const bound = await listen(server, { port, host });
       await Promise.race([link.reached, sleep(REACH_MS, undefined, { ref: false })]);
-      return { port: (server.address() as AddressInfo).port };
+      return { port: bound };
     },
     reload: (settings) => {
       routes.replace(settings);

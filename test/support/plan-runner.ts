@@ -1,5 +1,6 @@
 // What the planner has to know of a runner, as the tests have it: able to do everything unless told otherwise.
 import type { RunnerInfo } from '../../src/protocol/index.ts';
+import { replayRunner } from '../../src/replay/index.ts';
 
 type PlanRunner = Pick<RunnerInfo, 'fingerprint' | 'speeds' | 'capabilities' | 'layout'>;
 
@@ -17,14 +18,7 @@ export const planRunner = (overrides: Partial<PlanRunner> = {}): PlanRunner => (
     decodeRefresh: true,
     unequalTokens: true,
   },
-  layout: {
-    numLayers: 30,
-    numKvHeads: 3,
-    headDim: 64,
-    dtype: 'float32',
-    ropeTheta: 100_000,
-    ropeDims: 64,
-  },
+  layout: replayRunner.layout,
   ...overrides,
 });
 

@@ -8,18 +8,15 @@ import { readTrace, type TraceRequest } from '../trace-file.ts';
 import { replayClosedLoop } from './closed-loop.ts';
 import { summarise, type LoadRun, type Served } from './load-run.ts';
 import { waitRatios } from './wait-ratio.ts';
+import type { ServeOptions } from '../serve-options.ts';
 
-export interface LoadOptions {
+export interface LoadOptions extends ServeOptions {
   /** Null = the built-in one. */
   readonly trace: string | null;
   /** At most so many requests of it. */
   readonly requests: number;
   readonly concurrency: readonly number[];
   readonly maxTokens: number;
-  /** Further arguments of `kvshare serve`, such as --backend. */
-  readonly serveArgs: readonly string[];
-  readonly env: NodeJS.ProcessEnv;
-  readonly onProgress: (done: number, total: number, label: string) => void;
 }
 
 export interface LoadReport {

@@ -11,6 +11,7 @@ import type {
   StoredContext,
   StoreEvent,
 } from '../../protocol/index.ts';
+import { replayRunner } from '../../replay/index.ts';
 
 /** On the clock that all processes share. */
 export interface TokenTimes {
@@ -36,14 +37,7 @@ const info: Omit<RunnerInfo, 'model'> = {
   generation: GENERATION,
   backend: { name: 'instant', description: 'answers at once, computes nothing' },
   fingerprint: 'instant',
-  layout: {
-    numLayers: 30,
-    numKvHeads: 3,
-    headDim: 64,
-    dtype: 'float32',
-    ropeTheta: 100_000,
-    ropeDims: 64,
-  },
+  layout: replayRunner.layout,
   // What a real one measures on two cores, so that planning decides as it would there.
   speeds: { prefillFixedMs: 30, prefillMsPerToken: 1.5, importFixedMs: 5, importMsPerToken: 0.05 },
   store: { bytes: 0, maxBytes: 0, contexts: 0 },

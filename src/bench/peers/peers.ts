@@ -10,8 +10,9 @@ import {
   type DecodeReport,
   type PrefillSpeeds,
 } from './measure-speeds.ts';
+import type { ServeOptions } from '../serve-options.ts';
 
-export interface PeersOptions {
+export interface PeersOptions extends ServeOptions {
   readonly llamaServer: string;
   readonly modelPath: string;
   readonly families: readonly TtftFamily[];
@@ -24,9 +25,6 @@ export interface PeersOptions {
   readonly cutTo: (text: string, tokens: number) => string;
   /** Milliseconds of the model's matrix multiplications, bare, for so many tokens. */
   readonly multiplyBare: (rows: number) => Promise<{ weightsMs: number; attentionMs: number }>;
-  readonly serveArgs: readonly string[];
-  readonly env: NodeJS.ProcessEnv;
-  readonly onProgress: (done: number, total: number, label: string) => void;
 }
 
 export interface PeersReport {

@@ -1,0 +1,29 @@
+// An HTTP server that listens, or says why not; and one that stops at once.
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { KvShareError } from './errors.ts';
+
+export interface ListenOptions {
+  /** 0 picks a free one. */
+  readonly port: number;
+  readonly host: string;
+}
+
+/** The port. Rejects with KvShareError `port_in_use`. */
+export async function listen(server: Server, { port, host }: ListenOptions): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const busy = error.code === 'EADDRINUSE';
+      reject(busy ? new KvShareError('port_in_use', `Port ${port} is in use.`) : error);
+    });
+    server.listen(port, host, resolve);
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+/** Connections are cut, whatever they carry. */
+export async function closeNow(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeAllConnections();
+  await closed;
+}
