@@ -1,7 +1,7 @@
 // The sequences that decode together and their latest keys. A sequence takes a free row and leaves it again
 // between any two steps without a tensor being touched: what stands in a row before its sequence came is
-// hidden from it. Only another number of rows costs a copy of the tail. Keys move from the shared tail to the sequence's own cache when they have become many, or
-// when the sequence leaves and somebody wants to keep them.
+// hidden from it. Only another number of rows costs a copy of the tail. Keys move from the shared tail to the
+// sequence's own cache when they have become many, or when it leaves and somebody wants to keep them.
 import type { Tensor5D } from '@tensorflow/tfjs-core';
 import { tailRow, type KvTail } from '../model/kv-tail.ts';
 import type { Transformer } from '../model/transformer.ts';
