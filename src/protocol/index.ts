@@ -13,6 +13,7 @@ export type {
 } from './reuse-plan.ts';
 export { checkPlan } from './check-plan.ts';
 export { planSchema } from './plan-schema.ts';
+export type { CompareRequest, Comparison } from './comparison.ts';
 export type {
   EndReason,
   GenerateEvent,

@@ -1,6 +1,7 @@
 // The port between sidecar and runner. Implemented by the engine (in process), by the HTTP client, and
 // by adapters; one contract suite tests them all.
 import type { KvLayout } from '../kv/index.ts';
+import type { CompareRequest, Comparison } from './comparison.ts';
 import type { TopUpSelector } from './reuse-plan.ts';
 import type { GenerateEvent, GenerateRequest, StoredContext } from './generation.ts';
 
@@ -19,6 +20,8 @@ export interface RunnerCapabilities {
   readonly decodeRefresh: boolean;
   /** Imports of tokens that only stand for the same thing (policy `semantic`). */
   readonly unequalTokens: boolean;
+  /** `Runner.compare`: without it reuse cannot be guarded. */
+  readonly compare: boolean;
 }
 
 /** What a store keeps beside live tensors, and what it did since the start. */
@@ -85,6 +88,11 @@ export interface Runner {
    * when the plan is not valid; aborting the signal ends it within one step.
    */
   generate(request: GenerateRequest, signal: AbortSignal): AsyncIterable<GenerateEvent>;
+  /**
+   * Computes the prompt twice, in full and by the plan, in steps between those of requests, and keeps nothing. Null =
+   * the plan could not be applied as given, or the signal aborted. Throws as `generate` does.
+   */
+  compare?(request: CompareRequest, signal: AbortSignal): Promise<Comparison | null>;
   /** Store changes until the signal aborts; throws when the connection is lost. */
   watch(signal: AbortSignal): AsyncIterable<StoreEvent>;
   close(): Promise<void>;

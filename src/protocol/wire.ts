@@ -5,6 +5,7 @@ import { KvShareError } from '../errors.ts';
 export const paths = {
   info: '/v1/info',
   generate: '/v1/generate',
+  compare: '/v1/compare',
   watch: '/v1/watch',
   livez: '/livez',
 } as const;

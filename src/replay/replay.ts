@@ -139,6 +139,7 @@ export const replayRunner: Pick<RunnerInfo, 'fingerprint' | 'speeds' | 'capabili
       fullLayers: true,
       decodeRefresh: true,
       unequalTokens: true,
+      compare: true,
     },
     layout: {
       numLayers: 30,

@@ -4,6 +4,8 @@
 import { Pool, type Dispatcher } from 'undici';
 import { errorStatus, KvShareError, type ErrorBody, type ErrorCode } from '../errors.ts';
 import type {
+  CompareRequest,
+  Comparison,
   GenerateEvent,
   GenerateRequest,
   Runner,
@@ -49,6 +51,17 @@ export class RunnerClient implements Runner {
       yield event;
     }
     if (!ended && !signal.aborted) throw new KvShareError('runner_failed', 'The runner went away.');
+  }
+
+  async compare(request: CompareRequest, signal: AbortSignal): Promise<Comparison | null> {
+    const body = JSON.stringify(request);
+    const headers = { 'content-type': 'application/json' };
+    const options = { method: 'POST', path: paths.compare, body, headers, signal } as const;
+    const response = await this.#request(options).catch((error: unknown) => {
+      if (signal.aborted) return null;
+      throw error;
+    });
+    return response && ((await response.body.json()) as Comparison | null);
   }
 
   watch(signal: AbortSignal): AsyncGenerator<StoreEvent> {

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import { KvShareError, toErrorBody } from '../errors.ts';
 import { closeNow, listen, type ListenOptions } from '../listen.ts';
-import type { GenerateRequest, Runner } from '../protocol/index.ts';
+import type { CompareRequest, GenerateRequest, Runner } from '../protocol/index.ts';
 import { BEAT_MS, encodeBeat, encodeEvent, paths } from '../protocol/wire.ts';
 
 export interface RunnerServer {
@@ -26,6 +26,20 @@ function checkShape(body: unknown): GenerateRequest {
     typeof request.store === 'boolean';
   if (!good) throw new KvShareError('invalid_request', 'The body is not a generate request.');
   return request as GenerateRequest;
+}
+
+function checkComparison(body: unknown): CompareRequest {
+  const request = body as Partial<CompareRequest> | undefined;
+  const good =
+    typeof request === 'object' &&
+    typeof request.requestId === 'string' &&
+    typeof request.scope === 'string' &&
+    (request.owner === null || typeof request.owner === 'string') &&
+    Array.isArray(request.tokens) &&
+    Array.isArray(request.answer) &&
+    typeof request.plan === 'object';
+  if (!good) throw new KvShareError('invalid_request', 'The body is not a compare request.');
+  return request as CompareRequest;
 }
 
 /** Writes events as they come; ends with the stream, or tears the socket down when it fails. */
@@ -67,6 +81,12 @@ function createApp(runner: Runner): express.Express {
     const abort = new AbortController();
     const events = runner.generate(checkShape(request.body), abort.signal);
     await relay(events, response, abort);
+  });
+  app.post(paths.compare, express.json({ limit: MAX_BODY }), async (request, response) => {
+    if (!runner.compare) throw new KvShareError('not_found', 'This runner does not compare.');
+    const abort = new AbortController();
+    response.on('close', () => abort.abort());
+    response.json(await runner.compare(checkComparison(request.body), abort.signal));
   });
   app.use((_request, _response, next) => next(new KvShareError('not_found', 'No such path.')));
   app.use((error: unknown, _request: Request, response: Response, next: NextFunction) => {

@@ -336,7 +336,13 @@ describe('planReuse, case by case', () => {
     const target = [...words(14, 31), NEWLINE, ...document, ...words(5, 21)];
     const topUp = { selector: 'query-attention', ratio: 0.1, window: 1, keep: 1 } as const;
     const plain = planRunner({
-      capabilities: { topUp: [], fullLayers: false, decodeRefresh: false, unequalTokens: false },
+      capabilities: {
+        topUp: [],
+        fullLayers: false,
+        decodeRefresh: false,
+        unequalTokens: false,
+        compare: false,
+      },
     });
     const asked = { topUp, fullLayers: 2 };
     expect(planFor([donor], target, asked).plan).toMatchObject({ topUp, fullLayers: 2 });

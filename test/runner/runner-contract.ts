@@ -64,6 +64,25 @@ export function runnerContract(
     await close();
   });
 
+  it('compares a plan with a full prefill where it says that it can', async () => {
+    const { runner, close } = await open();
+    const { capabilities } = await runner.info();
+    const { stored } = await collect(runner.generate(requestOf(tokens), never));
+    const entry = { segment: stored!.segment, donorStart: 0, targetStart: 2, length: 30 };
+    const target = [3, 4, ...tokens.slice(0, 30), 5, 6];
+    const plan = planOf(target.length, [{ ...entry, exact: false }], [], FINGERPRINT);
+    const { requestId, scope, owner } = requestOf(target);
+    const request = { requestId, scope, owner, tokens: target, plan, answer: [9, 10] };
+    if (capabilities.compare) {
+      const compared = await runner.compare!(request, never);
+      expect(compared).toMatchObject({ tokens: 2 });
+      expect(compared!.kl).toBeGreaterThan(0);
+      const broken = { ...request, plan: { ...plan, recompute: [] } };
+      await expect(runner.compare!(broken, never)).rejects.toMatchObject({ code: 'plan_invalid' });
+    }
+    await close();
+  });
+
   it('ends an aborted generation without an error', async () => {
     const { runner, close } = await open();
     const abort = new AbortController();

@@ -17,6 +17,7 @@ export const planRunner = (overrides: Partial<PlanRunner> = {}): PlanRunner => (
     fullLayers: true,
     decodeRefresh: true,
     unequalTokens: true,
+    compare: true,
   },
   layout: replayRunner.layout,
   ...overrides,

@@ -44,7 +44,13 @@ export class ScriptedRunner implements Runner {
     if (!this.up) return Promise.reject(new KvShareError('runner_unavailable', 'down'));
     return Promise.resolve({
       protocolVersions: [1],
-      capabilities: { topUp: [], fullLayers: false, decodeRefresh: false, unequalTokens: false },
+      capabilities: {
+        topUp: [],
+        fullLayers: false,
+        decodeRefresh: false,
+        unequalTokens: false,
+        compare: false,
+      },
       generation: this.generation,
       model: { id: 'tiny', contextLength: 4096, vocabSize: 288 },
       backend: { name: 'scripted', description: '' },

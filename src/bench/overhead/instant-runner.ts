@@ -33,7 +33,13 @@ const GENERATION = 'instant';
 
 const info: Omit<RunnerInfo, 'model'> = {
   protocolVersions: [1],
-  capabilities: { topUp: [], fullLayers: false, decodeRefresh: false, unequalTokens: false },
+  capabilities: {
+    topUp: [],
+    fullLayers: false,
+    decodeRefresh: false,
+    unequalTokens: false,
+    compare: false,
+  },
   generation: GENERATION,
   backend: { name: 'instant', description: 'answers at once, computes nothing' },
   fingerprint: 'instant',

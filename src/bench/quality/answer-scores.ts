@@ -1,6 +1,6 @@
 // The answers of one case: what full prefill says, and how far another prefill of the same prompt is from it.
 import type { Tokenizer } from '../../tokenizer/index.ts';
-import { divergence, logSoftmax, meanLogProbability, mostLikely } from './distributions.ts';
+import { divergence, logSoftmax, meanLogProbability, mostLikely } from '../../distributions.ts';
 import type { Probed } from './prober.ts';
 import type { QualityCase } from './quality-case.ts';
 import { bleu, rougeL } from './text-scores.ts';

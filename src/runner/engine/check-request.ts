@@ -5,6 +5,7 @@ import { KvShareError } from '../../errors.ts';
 import {
   checkPlan,
   topUpSelectors,
+  type CompareRequest,
   type GenerateRequest,
   type PlanImport,
   type ReusePlan,
@@ -12,6 +13,9 @@ import {
 } from '../../protocol/index.ts';
 import type { ModelConfig } from '../model/model-config.ts';
 import type { KvStore, StoredKv } from '../store/kv-store.ts';
+
+const isKnown = (id: number, { vocabSize }: ModelConfig): boolean =>
+  Number.isInteger(id) && id >= 0 && id < vocabSize;
 
 function checkTokens(tokens: readonly number[], config: ModelConfig): void {
   if (tokens.length === 0) throw new KvShareError('invalid_request', 'The prompt has no tokens.');
@@ -21,9 +25,19 @@ function checkTokens(tokens: readonly number[], config: ModelConfig): void {
       `The prompt has ${tokens.length} tokens; this model reads at most ${config.contextLength - 1}.`,
     );
   }
-  const known = (id: number): boolean => Number.isInteger(id) && id >= 0 && id < config.vocabSize;
-  if (!tokens.every(known)) {
+  if (!tokens.every((id) => isKnown(id, config))) {
     throw new KvShareError('invalid_request', 'The prompt holds an id outside the vocabulary.');
+  }
+}
+
+/** Of a comparison: tokens that both sides are asked about. */
+export function checkAnswer({ tokens, answer }: CompareRequest, config: ModelConfig): void {
+  const fits = answer.length > 0 && tokens.length + answer.length <= config.contextLength;
+  if (!fits || !answer.every((id) => isKnown(id, config))) {
+    throw new KvShareError(
+      'invalid_request',
+      'The answer is empty, too long or holds unknown ids.',
+    );
   }
 }
 
@@ -74,6 +88,7 @@ export const capabilities: RunnerCapabilities = {
   fullLayers: true,
   decodeRefresh: true,
   unequalTokens: true,
+  compare: true,
 };
 
 function checkExtras({ topUp, decodeRefresh }: ReusePlan): void {

@@ -4,6 +4,8 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import {
   PLAN_VERSION,
+  type CompareRequest,
+  type Comparison,
   type GenerateEvent,
   type GenerateRequest,
   type Runner,
@@ -17,7 +19,9 @@ import type { Transformer } from '../model/transformer.ts';
 import type { DiskStore } from '../store/disk/disk-store.ts';
 import type { KvTiers } from '../store/kv-store-options.ts';
 import { KvStore } from '../store/kv-store.ts';
-import { capabilities, checkRequest } from './check-request.ts';
+import { capabilities, checkAnswer, checkRequest } from './check-request.ts';
+import { compare, requestOf } from './compare.ts';
+import { Comparisons } from './comparisons.ts';
 import { DecodeBatch } from './decode-batch.ts';
 import { decodeWithRefresh, dueRefresh } from './decode-refresh.ts';
 import { EventQueue } from './event-queue.ts';
@@ -67,6 +71,7 @@ export class Engine implements Runner {
   readonly #speeds = new SpeedMeter();
   readonly #watchers = new Set<EventQueue<StoreEvent>>();
   readonly #queue: WaitingQueue<Sequence>;
+  readonly #comparisons = new Comparisons();
   #sequences: Sequence[] = [];
   #loop: Promise<void> | null = null;
   #closed = false;
@@ -131,6 +136,18 @@ export class Engine implements Runner {
     return sequence.events;
   }
 
+  async compare(request: CompareRequest, signal: AbortSignal): Promise<Comparison | null> {
+    const { model, fingerprint, chunkTokens, sharedChunkTokens } = this.#options;
+    checkRequest(requestOf(request), model.config, fingerprint, this.#store);
+    checkAnswer(request, model.config);
+    if (this.#closed) return null;
+    // Small steps even when nobody decodes: a request that arrives waits for one of them.
+    const chunkSize = (): number => Math.min(chunkTokens, sharedChunkTokens);
+    const result = this.#comparisons.add(compare(request, { ...this.#step, chunkSize }), signal);
+    this.#loop ??= this.#run();
+    return result;
+  }
+
   watch(signal: AbortSignal): AsyncIterable<StoreEvent> {
     const queue = new EventQueue<StoreEvent>();
     queue.push({
@@ -166,6 +183,7 @@ export class Engine implements Runner {
     this.#closed = true;
     if (this.#idle) clearTimeout(this.#idle);
     await this.#loop;
+    this.#comparisons.clear();
     for (const sequence of this.#sequences) sequence.end('cancelled');
     this.#sequences = [];
     for (const watcher of this.#watchers) watcher.close();
@@ -173,7 +191,7 @@ export class Engine implements Runner {
   }
 
   async #run(): Promise<void> {
-    while (this.#sequences.length > 0 && !this.#closed) {
+    while (this.#sequences.length + this.#comparisons.size > 0 && !this.#closed) {
       for (const sequence of this.#inPhase('waiting')) this.#goesOn(sequence);
       const next = this.#nextPrefill();
       if (next) await this.#turn(next, () => this.#prefill(next));
@@ -184,8 +202,15 @@ export class Engine implements Runner {
       }
       await this.#decode(this.#inPhase('decode'));
       this.#sequences = this.#sequences.filter((s) => s.phase !== 'done');
+      await this.#compareStep();
     }
     this.#loop = null;
+  }
+
+  async #compareStep(): Promise<void> {
+    if (this.#comparisons.size === 0) return;
+    this.#comparisons.step();
+    await nextTurn();
   }
 
   #inPhase(phase: Phase): Sequence[] {

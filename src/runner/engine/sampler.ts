@@ -1,5 +1,6 @@
 // Logits → next token: greedy, or temperature with nucleus (top-p) sampling from a seeded generator, so
 // that the same seed over the same logits draws the same token.
+import { mostLikely } from '../../distributions.ts';
 import type { SamplingOptions } from '../../protocol/index.ts';
 
 /** mulberry32: 32-bit state, uniform in [0, 1). */
@@ -14,15 +15,9 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
-export function argMax(logits: Float32Array): number {
-  let best = 0;
-  for (let id = 1; id < logits.length; id++) if (logits[id]! > logits[best]!) best = id;
-  return best;
-}
-
 /** Token ids in the nucleus with their weights, most likely first. */
 function nucleus(logits: Float32Array, temperature: number, topP: number): [number, number][] {
-  const top = logits[argMax(logits)]!;
+  const top = logits[mostLikely(logits)]!;
   // exp(-20) is below any share that sampling could notice; it keeps the sort short.
   const candidates: [number, number][] = [];
   let total = 0;
@@ -42,7 +37,7 @@ export function sampleToken(
   { temperature, topP }: Pick<SamplingOptions, 'temperature' | 'topP'>,
   random: () => number,
 ): number {
-  if (temperature === 0) return argMax(logits);
+  if (temperature === 0) return mostLikely(logits);
   const candidates = nucleus(logits, temperature, topP);
   let left = random() * candidates.reduce((sum, [, weight]) => sum + weight, 0);
   for (const [id, weight] of candidates) {

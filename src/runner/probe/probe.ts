@@ -2,14 +2,12 @@
 // often as asked. For measuring what reuse does to answers; no scheduling, no events.
 import type { GenerateRequest, Receipt, ReusePlan, RunnerInfo } from '../../protocol/index.ts';
 import type { KvLayout } from '../../kv/index.ts';
+import { mostLikely } from '../../distributions.ts';
 import { KvShareError } from '../../errors.ts';
 import { capabilities, checkRequest } from '../engine/check-request.ts';
-import { dueRefresh, takeStale } from '../engine/decode-refresh.ts';
+import { completePrompt, forcedLogits } from '../engine/forced-tokens.ts';
 import type { StepContext } from '../engine/forward-rows.ts';
-import { prefill } from '../engine/prefill.ts';
-import { argMax } from '../engine/sampler.ts';
 import { Sequence } from '../engine/sequence.ts';
-import { startSequence } from '../engine/start-sequence.ts';
 import { keepPrompt } from '../engine/steps.ts';
 import { shareBlock } from '../model/kv-block.ts';
 import { layoutOf } from '../model/model-config.ts';
@@ -18,8 +16,6 @@ import { KvStore } from '../store/kv-store.ts';
 
 /** The engine's own, so that numbers are the ones that are served. */
 const CHUNK_TOKENS = 400;
-/** Rows with logits of one pass: 12 MB. */
-const LOGIT_ROWS = 64;
 
 const never = new AbortController().signal;
 
@@ -30,40 +26,6 @@ const sampling: GenerateRequest['sampling'] = {
 
 /** A probe has one caller. */
 const PROBE_SCOPE = 'probe';
-
-/** The logits behind each of these tokens, computed behind what the sequence holds; with refresh where planned. */
-function* feed(
-  sequence: Sequence,
-  step: StepContext,
-  tokens: readonly number[],
-): Generator<Float32Array, void, undefined> {
-  const { request, generated, live } = sequence;
-  const { tf } = step.model;
-  for (let at = 0; at < tokens.length;) {
-    const due = dueRefresh(sequence);
-    const count = due > 0 ? 1 : Math.min(LOGIT_ROWS, tokens.length - at);
-    const stale = due > 0 ? takeStale(sequence, step, due) : [];
-    const start = sequence.numTokens;
-    generated.push(...tokens.slice(at, at + count));
-    const rows = Int32Array.from([...stale, ...Array.from({ length: count }, (_, i) => start + i)]);
-    const { kv, logits } = step.model.forward({
-      ids: Int32Array.from(
-        rows,
-        (row) => request.tokens[row] ?? generated[row - request.tokens.length]!,
-      ),
-      positions: rows,
-      past: live.joined(tf),
-      pastPositions: live.positions,
-      logitRows: count,
-    });
-    live.append(kv, rows);
-    const values = logits!.dataSync<'float32'>();
-    logits!.dispose();
-    const width = values.length / count;
-    for (let row = 0; row < count; row++) yield values.subarray(row * width, (row + 1) * width);
-    at += count;
-  }
-}
 
 /** A prompt whose KV is complete; close it. */
 export class ProbedPrompt {
@@ -78,8 +40,7 @@ export class ProbedPrompt {
   constructor(sequence: Sequence, step: StepContext) {
     this.#sequence = sequence;
     this.#step = step;
-    startSequence(sequence, step);
-    const running = prefill(sequence, step);
+    const running = completePrompt(sequence, step);
     let next = running.next();
     while (!next.done) next = running.next();
     this.#first = next.value;
@@ -109,7 +70,7 @@ export class ProbedPrompt {
     yield this.#first;
     const copy = this.#fork();
     try {
-      yield* feed(copy, this.#step, answer.slice(0, -1));
+      yield* forcedLogits(copy, this.#step, answer.slice(0, -1));
     } finally {
       copy.live.clear();
     }
@@ -122,8 +83,8 @@ export class ProbedPrompt {
     try {
       let [logits, fed] = [this.#first, answer.slice()];
       while (answer.length < maxTokens && !stopTokens.includes(answer.at(-1) ?? -1)) {
-        for (const behind of feed(copy, this.#step, fed)) logits = behind;
-        fed = [argMax(logits)];
+        for (const behind of forcedLogits(copy, this.#step, fed)) logits = behind;
+        fed = [mostLikely(logits)];
         answer.push(...fed);
       }
       return answer;

@@ -5,7 +5,7 @@ import {
   logSoftmax,
   meanLogProbability,
   mostLikely,
-} from '../../../src/bench/quality/distributions.ts';
+} from '../../../src/distributions.ts';
 import { bleu, rougeL, wordsOf } from '../../../src/bench/quality/text-scores.ts';
 
 describe('distributions', () => {

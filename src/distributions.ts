@@ -1,7 +1,7 @@
 // Next-token distributions from logits, and how far one is from another. Plain loops: 49,152 entries a row.
 
 /** Log-probabilities, in nats. */
-export function logSoftmax(logits: Float32Array | readonly number[]): Float64Array {
+export function logSoftmax(logits: ArrayLike<number> & Iterable<number>): Float64Array {
   let top = -Infinity;
   for (const logit of logits) if (logit > top) top = logit;
   let total = 0;

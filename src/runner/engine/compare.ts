@@ -1,0 +1,56 @@
+// A prompt computed twice, in full and by a plan, and the two compared along an answer. A generator that pauses after
+// each chunk, so that the engine can put requests between any two of its steps; what it computed is dropped.
+import { divergence, logSoftmax, mostLikely } from '../../distributions.ts';
+import type { CompareRequest, Comparison, GenerateRequest } from '../../protocol/index.ts';
+import { completePrompt, forcedLogits } from './forced-tokens.ts';
+import type { StepContext } from './forward-rows.ts';
+import { Sequence } from './sequence.ts';
+
+export type Comparing = Generator<undefined, Comparison | null, undefined>;
+
+/** As the engine's own requests, but nothing is kept or sent. */
+export function requestOf({ answer: _, ...request }: CompareRequest): GenerateRequest {
+  const sampling = { temperature: 0, topP: 1, seed: 0, maxTokens: 1, stopTokens: [] };
+  return { ...request, store: false, sampling };
+}
+
+/** Log-distributions of the answer's tokens; null when the plan was not applied as given. */
+function* distributions(
+  request: GenerateRequest,
+  answer: readonly number[],
+  step: StepContext,
+): Generator<undefined, Float64Array[] | null, undefined> {
+  const sequence = new Sequence(request, new AbortController().signal);
+  try {
+    while (!sequence.hasKv(step.store)) yield;
+    const first = yield* completePrompt(sequence, step);
+    if (sequence.degraded !== null) return null;
+    yield;
+    const behind = Array.from(forcedLogits(sequence, step, answer.slice(0, -1)), logSoftmax);
+    return [logSoftmax(first), ...behind];
+  } finally {
+    sequence.bringing?.release();
+    sequence.live.clear();
+  }
+}
+
+const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
+
+export function* compare(given: CompareRequest, step: StepContext): Comparing {
+  const request = requestOf(given);
+  const planned = yield* distributions(request, given.answer, step);
+  if (!planned) return null;
+  yield;
+  const full = yield* distributions({ ...request, plan: null }, given.answer, step);
+  if (!full) return null;
+  const kls = full.map((log, i) => divergence(log, planned[i]!));
+  const agrees = full.map((log, i) => (mostLikely(log) === mostLikely(planned[i]!) ? 1 : 0));
+  return {
+    kl1: kls[0]!,
+    kl: mean(kls),
+    top1: agrees[0] === 1,
+    agree: mean(agrees),
+    tokens: kls.length,
+  };
+}
