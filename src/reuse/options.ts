@@ -46,6 +46,7 @@ export const planReasons = [
   'below-break-even',
   'route-paused',
   'in-shadow',
+  'quality-guard',
   'planner-error',
   'runner-degraded',
   'plan-version',

@@ -1,7 +1,9 @@
 // Which reuse settings a request gets, and whether reuse pays there. Knows no HTTP.
 export { BreakEven } from './break-even.ts';
-export { QualityGate } from './quality-gate.ts';
-export type { GateState } from './quality-gate.ts';
+export { rungNames } from './ladder.ts';
+export type { RungName } from './ladder.ts';
+export { QualityGuard } from './quality-guard.ts';
+export type { GuardMove, GuardState, SavedWatch, Standing } from './quality-guard.ts';
 export { defaultReuse, readReuse } from './read-reuse.ts';
 export type { ReuseSettings, RouteReuse } from './read-reuse.ts';
 export { reuseSchema, strictObject } from './reuse-schema.ts';

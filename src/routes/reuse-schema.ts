@@ -58,9 +58,16 @@ export const reuseSchema = {
       ...strictObject({
         top1: share('Least share of samples whose first token is that of a full prefill.'),
         kl: { type: 'number', minimum: 0, description: 'Highest mean KL to full prefill, nats.' },
-        samples: tokens(1, 10_000, 'Samples before the policy serves.'),
+        samples: tokens(1, 10_000, 'Samples before a policy on trial serves.'),
+        share: share(
+          'Share of reused requests that is compared with a full prefill; 0 = no guard.',
+        ),
       }),
-      description: 'What a policy in shadow has to reach before it serves.',
+      description: 'What answers keep to: outside of it the route reuses less, until it is clean.',
+    },
+    shadow: {
+      type: 'boolean',
+      description: 'Plan, judge and record, but compute every prompt in full.',
     },
   }),
   description: 'How KV is reused.',

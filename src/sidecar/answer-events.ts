@@ -18,6 +18,7 @@ export type AnswerEvent =
 export interface AnswerParts {
   readonly decoder: StreamDecoder;
   readonly stops: StopStrings;
+  readonly onToken: (id: number) => void;
   readonly onStored: (context: StoredContext) => void;
   /** Called when a stop string ends the answer before the runner does. */
   readonly onStopString: () => void;
@@ -25,7 +26,7 @@ export interface AnswerParts {
 
 export async function* answerEvents(
   events: AsyncIterable<GenerateEvent>,
-  { decoder, stops, onStored, onStopString }: AnswerParts,
+  { decoder, stops, onToken, onStored, onStopString }: AnswerParts,
 ): AsyncGenerator<AnswerEvent, void, undefined> {
   let completionTokens = 0;
   for await (const event of events) {
@@ -34,6 +35,7 @@ export async function* answerEvents(
     else if (event.type === 'error') throw new KvShareError(event.code, event.message);
     else if (event.type === 'token') {
       completionTokens++;
+      onToken(event.id);
       const text = stops.push(decoder.push(event.id));
       if (text !== '') yield { type: 'text', text };
       if (stops.stopped) {

@@ -3,17 +3,18 @@ import type { DonorIndex } from '../match/index.ts';
 import type { SimilarPrompts } from '../similar/index.ts';
 import type { Recorder } from '../recording/index.ts';
 import type { Runner } from '../protocol/index.ts';
-import type { BreakEven, QualityGate, RouteTable } from '../routes/index.ts';
+import type { BreakEven, QualityGuard, RouteTable } from '../routes/index.ts';
 import type { Log, SidecarMetrics } from '../telemetry/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import type { Admission } from './admission.ts';
 import type { Endings } from './endings.ts';
+import type { GuardFile } from './guard-file.ts';
+import type { IdleWork } from './idle-work.ts';
 import type { KeyRing } from './identify.ts';
 import type { LastRuns } from './last-runs.ts';
 import type { Provenance } from './openai-response.ts';
 import type { RunnerLink } from './runner-link.ts';
 import type { SingleFlight } from './single-flight.ts';
-import type { Trials } from './trials.ts';
 
 /** What planning needs beside the request. */
 export interface PlanFinder {
@@ -38,9 +39,11 @@ export interface SidecarContext {
   readonly finder: PlanFinder;
   readonly routes: RouteTable;
   readonly breakEven: BreakEven;
-  /** Which routes have earned the policy that they ask for. */
-  readonly gate: QualityGate;
-  readonly trials: Trials;
+  /** Which settings each route's answers allow. */
+  readonly guard: QualityGuard;
+  /** Null = what it knows is lost with the process. */
+  readonly guardFile: GuardFile | null;
+  readonly idle: IdleWork;
   /** Prompts that are being computed; null = nobody waits for them. */
   readonly singleFlight: SingleFlight | null;
   readonly lastRuns: LastRuns;
@@ -53,6 +56,8 @@ export interface SidecarContext {
   readonly maxBodyBytes: number;
   readonly newId: () => string;
   readonly newSeed: () => number;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
   /** Monotonic milliseconds. */
   readonly now: () => number;
   /** Milliseconds since 1970. */

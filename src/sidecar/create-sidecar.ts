@@ -9,13 +9,21 @@ import { DonorIndex } from '../match/index.ts';
 import type { Runner } from '../protocol/index.ts';
 import { Recorder, type RecorderOptions } from '../recording/index.ts';
 import { planReasons } from '../reuse/index.ts';
-import { BreakEven, QualityGate, RouteTable, type RouteSettings } from '../routes/index.ts';
+import {
+  BreakEven,
+  QualityGuard,
+  RouteTable,
+  rungNames,
+  type RouteSettings,
+} from '../routes/index.ts';
 import { SidecarMetrics, type Log } from '../telemetry/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import { Admission } from './admission.ts';
 import { createApp } from './app.ts';
 import type { SidecarContext } from './context.ts';
 import { Endings } from './endings.ts';
+import { GuardFile } from './guard-file.ts';
+import { IdleWork } from './idle-work.ts';
 import { KeyRing, type Tenant } from './identify.ts';
 import { KnownDonors } from './known-donors.ts';
 import { LastRuns } from './last-runs.ts';
@@ -23,7 +31,6 @@ import { createFinder, openSimilar } from './finder.ts';
 import type { Provenance } from './openai-response.ts';
 import { RunnerLink } from './runner-link.ts';
 import { SingleFlight } from './single-flight.ts';
-import { Trials } from './trials.ts';
 
 export interface SidecarOptions {
   readonly runner: Runner;
@@ -41,6 +48,10 @@ export interface SidecarOptions {
   readonly embedder?: Embedder;
   /** File that keeps vectors over a restart. */
   readonly vectorFile?: string;
+  /** File that keeps what the guard knows over a restart. */
+  readonly guardFile?: string;
+  /** Uniform in [0, 1): which requests are compared with a full prefill. */
+  readonly random?: () => number;
   readonly record?: Omit<RecorderOptions, 'onDrop'>;
   /** Whether a request waits for a prompt under way that it could use (default), instead of computing it again. */
   readonly singleFlight?: boolean;
@@ -76,6 +87,13 @@ function recorder(metrics: SidecarMetrics): SidecarContext['record'] {
   };
 }
 
+function openGuardFile({ guardFile, modelId, log }: SidecarOptions): GuardFile | null {
+  if (guardFile === undefined) return null;
+  return new GuardFile(guardFile, modelId, (error) => {
+    log.warn({ name: (error as Error).name }, 'the guard’s file could not be read or written');
+  });
+}
+
 async function closeServer(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
@@ -88,13 +106,13 @@ export function createSidecar(options: SidecarOptions): Sidecar {
   const { runner, log } = options;
   const index = new DonorIndex();
   const routes = new RouteTable(options.settings);
-  const metrics = new SidecarMetrics(routes.names, planReasons);
+  const metrics = new SidecarMetrics(routes.names, planReasons, rungNames);
   const meaning = openSimilar(options, metrics);
   const similar = meaning?.similar ?? null;
   const link = new RunnerLink(runner, new KnownDonors(index, similar), log, options.now);
-  const gate = new QualityGate();
   const admission = new Admission(options.maxInFlight ?? 64);
-  const trials = new Trials({ ...options, admission, gate, metrics });
+  const guardFile = openGuardFile(options);
+  const idle = new IdleWork({ admission, log, now: options.now });
   const context: SidecarContext = {
     ...options,
     link,
@@ -103,8 +121,9 @@ export function createSidecar(options: SidecarOptions): Sidecar {
     finder: createFinder(options, index, similar, metrics),
     routes,
     breakEven: new BreakEven(),
-    gate,
-    trials,
+    guard: new QualityGuard(guardFile?.load()),
+    guardFile,
+    idle,
     singleFlight: (options.singleFlight ?? true) ? new SingleFlight(options.now) : null,
     lastRuns: new LastRuns(),
     recorder: options.record
@@ -115,6 +134,7 @@ export function createSidecar(options: SidecarOptions): Sidecar {
     metrics,
     maxBodyBytes: options.maxBodyBytes ?? 4 * MIB,
     newSeed: () => randomInt(2 ** 31),
+    random: options.random ?? Math.random,
     wallClock: Date.now,
     record: recorder(metrics),
   };
@@ -129,11 +149,11 @@ export function createSidecar(options: SidecarOptions): Sidecar {
     },
     reload: (settings) => {
       routes.replace(settings);
-      context.gate.forget();
       metrics.addRoutes(routes.names);
     },
     close: async () => {
-      await trials.close();
+      await idle.close();
+      guardFile?.flush();
       await link.close();
       await meaning?.close();
       await context.recorder?.close();

@@ -2,12 +2,12 @@
 import { PLAN_VERSION, type ReusePlan } from '../protocol/index.ts';
 import {
   planReuse,
-  servesInShadow,
   type PlanDecision,
   type PlanInput,
   type PlanReason,
   type ReuseOptions,
 } from '../reuse/index.ts';
+import type { RungName, Standing } from '../routes/index.ts';
 import { findCandidates } from '../similar/index.ts';
 import type { SidecarContext } from './context.ts';
 import type { Call } from './read-call.ts';
@@ -22,8 +22,12 @@ export interface Planned {
   /** The options that the decision was made with: stricter where the policy is in shadow or paused. */
   readonly served: ReuseOptions;
   readonly lookupMs: number;
-  /** What a policy on trial would have done, where that differs from what is served. */
-  readonly trial: ReusePlan | null;
+  /** Of the guard: which settings serve the route. */
+  readonly rung: RungName;
+  /** What the rung above would have done, where that differs from what is served. */
+  readonly trial: { readonly rung: RungName; readonly plan: ReusePlan } | null;
+  /** Shadow mode: what would have been done instead of the cold prefill that is. */
+  readonly shadowed: PlanDecision | null;
 }
 
 function coldDecision(numTokens: number, reason: PlanReason): PlanDecision {
@@ -95,19 +99,47 @@ function planWithinBreakEven(
   return { decision: { ...exact, reason: 'route-paused' }, served };
 }
 
-/** A policy that changes tokens serves only where it has earned that; until then it is tried in shadow. */
-function planOnTrial(context: SidecarContext, call: Call, input: PlanInput) {
-  const { route } = call;
-  const shadowed = servesInShadow(input.options);
-  if (!shadowed || context.gate.stateOf(route.name, route.reuse.qualityBudget).open) {
-    return { ...planWithinBreakEven(context, call, input), trial: null };
+type Guarded = Pick<Planned, 'decision' | 'served' | 'rung' | 'trial'>;
+
+/** Whether computing what is tried would say anything: it imports more, or other tokens. */
+function isWorthTrying(tried: PlanDecision, decision: PlanDecision, { tried: rung }: Standing) {
+  if (tried.plan === null || tried.importedTokens === 0) return false;
+  // A policy that changes tokens is judged where it does.
+  if (rung!.options.policy === 'semantic') return tried.considered.some(({ passage }) => passage);
+  return tried.recomputedTokens < decision.recomputedTokens;
+}
+
+/** By the settings that the route's answers allow; what those above them would do is only tried. */
+function planGuarded(context: SidecarContext, call: Call, input: PlanInput): Guarded {
+  const standing = context.guard.standing(call.route);
+  const { served, tried: above } = standing;
+  const narrowed = { minSimilarity: input.options.minSimilarity };
+  const options = { ...served.options, ...(served.name !== 'substitute' && narrowed) };
+  const planned = planWithinBreakEven(context, call, { ...input, options });
+  if (!above) return { ...planned, rung: served.name, trial: null };
+  const tried = planReuse({ ...input, options: { ...above.options, ...narrowed } });
+  if (!isWorthTrying(tried, planned.decision, standing)) {
+    return { ...planned, rung: served.name, trial: null };
   }
-  const tried = planReuse(input);
-  const planned = planWithinBreakEven(context, call, { ...input, options: shadowed });
-  const differs = tried.plan !== null && tried.considered.some(({ passage }) => passage);
-  if (!differs) return { ...planned, trial: null };
-  const decision = { ...planned.decision, reason: 'in-shadow' as const };
-  return { ...planned, decision, trial: tried.plan };
+  const reason = served.name === 'substitute' ? 'in-shadow' : 'quality-guard';
+  return {
+    ...planned,
+    decision: { ...planned.decision, reason },
+    rung: served.name,
+    trial: { rung: above.name, plan: tried.plan! },
+  };
+}
+
+/** Shadow mode: what was planned is only predicted and judged. */
+function planInShadow(call: Call, guarded: Guarded): Guarded & Pick<Planned, 'shadowed'> {
+  if (!call.route.reuse.shadow) return { ...guarded, shadowed: null };
+  const decision = coldDecision(call.prompt.tokens.length, 'in-shadow');
+  const { predictedMs, coldMs } = guarded.decision;
+  return {
+    ...guarded,
+    decision: { ...decision, coldMs, predictedMs: coldMs || predictedMs },
+    shadowed: guarded.decision,
+  };
 }
 
 /** The plan for a call, as far as the client allows a look-up and has somebody to share with. */
@@ -121,13 +153,15 @@ export async function planCall(context: SidecarContext, call: Call): Promise<Pla
     served: options,
     input: null,
     lookupMs: 0,
+    rung: 'asked',
     trial: null,
+    shadowed: null,
   });
   if (reason) return cold(reason);
   const start = context.now();
   try {
     const input = await lookUp(context, call, options);
-    const planned = planOnTrial(context, call, input);
+    const planned = planInShadow(call, planGuarded(context, call, input));
     return { ...planned, options, input, lookupMs: context.now() - start };
   } catch (error) {
     context.finder.onFailure(error);

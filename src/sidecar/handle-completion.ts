@@ -5,7 +5,7 @@ import type { Receipt } from '../protocol/index.ts';
 import { answerEvents } from './answer-events.ts';
 import type { SidecarContext } from './context.ts';
 import type { Planned } from './find-plan.ts';
-import { forwardCall, generateRequestOf } from './forward-call.ts';
+import { forwardCall } from './forward-call.ts';
 import { provenanceOf, type AnswerHead, type Provenance } from './openai-response.ts';
 import { planInFlight } from './plan-in-flight.ts';
 import { recordCall } from './record-call.ts';
@@ -13,6 +13,7 @@ import { readCall, type Call, type CompletionKind } from './read-call.ts';
 import { sendStream, sendWhole, type AnswerJob } from './send-answer.ts';
 import type { Flight } from './single-flight.ts';
 import { StopStrings } from './stop-strings.ts';
+import { Beginning, watchQuality } from './watch-quality.ts';
 
 export async function handleCompletion(
   context: SidecarContext,
@@ -22,6 +23,7 @@ export async function handleCompletion(
 ): Promise<void> {
   const startedAt = context.now();
   const leave = context.admission.enter();
+  context.idle.giveWay();
   const ending = context.endings.start(response);
   let flight: Flight | null = null;
   try {
@@ -31,16 +33,18 @@ export async function handleCompletion(
     // 2 plan
     const { signal } = ending;
     const found = await planInFlight(context, call, signal);
-    const { decision } = found.planned;
     flight = found.flight;
+    const { decision } = found.planned;
     // 3 forward
     const stopRunner = new AbortController();
     const runnerSignal = AbortSignal.any([signal, stopRunner.signal]);
     const events = forwardCall(context, call, decision, runnerSignal);
+    const beginning = new Beginning();
     // 5 remember, as soon as the runner says that it keeps something
     const answer = answerEvents(events, {
       decoder: context.tokenizer.streamDecoder(),
       stops: new StopStrings(call.asked.stop),
+      onToken: (id) => beginning.add(id),
       onStored: (stored) => {
         context.link.remember(stored);
         found.flight?.land('stored');
@@ -66,22 +70,15 @@ export async function handleCompletion(
     };
     const provenance = await (call.asked.stream ? sendStream : sendWhole)(answer, job);
     conclude(context, call, provenance, ttftMs);
-    tryInShadow(context, call, found.planned);
+    watchQuality(context, call, found.planned, provenance, beginning.tokens);
   } catch (error) {
     throw ending.explain(error);
   } finally {
     flight?.land('failed');
     ending.done();
     leave();
-    context.trials.resume();
+    context.idle.resume();
   }
-}
-
-/** What a policy on trial would have done is computed when the runner is idle. */
-function tryInShadow(context: SidecarContext, call: Call, { trial }: Planned): void {
-  if (!trial) return;
-  const request = generateRequestOf(context, call, trial);
-  context.trials.add({ route: call.route, request });
 }
 
 function conclude(

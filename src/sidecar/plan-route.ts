@@ -1,7 +1,7 @@
 // POST /kvshare/plan: the dry run. Same input as a completion; the answer is the plan and why, computed over the
 // caller's own scope only. What comes back of texts is the caller's own prompt.
 import type { Request, Response } from 'express';
-import type { GateState, Route } from '../routes/index.ts';
+import type { PlanDecision } from '../reuse/index.ts';
 import type { SidecarContext } from './context.ts';
 import { divergenceOf, donorsOf, editsOf, spansOf } from './explain-plan.ts';
 import { planCall, type Planned } from './find-plan.ts';
@@ -9,16 +9,21 @@ import { readCall, type Call } from './read-call.ts';
 
 const MAX_DONORS = 20;
 
-/** Whether the route's policy serves already, and on what evidence. */
-const gateOf = ({ gate }: SidecarContext, { name, reuse }: Route): GateState =>
-  gate.stateOf(name, reuse.qualityBudget);
-
 /** What counts as alike, and what that rests on; null without an embedder. */
 function vectorMatchOf({ finder }: SidecarContext): object | null {
   if (!finder.similar) return null;
   const { threshold, pairs, median, p90, p99 } = finder.similar.calibration;
   return { embedder: finder.similar.embedder, threshold, pairs, median, p90, p99 };
 }
+
+/** What would have been done, were the route not in shadow mode. */
+const shadowedOf = (decision: PlanDecision): object => ({
+  outcome: decision.outcome,
+  reason: decision.reason,
+  imported_tokens: decision.importedTokens,
+  recomputed_tokens: decision.recomputedTokens,
+  predicted_ms: decision.predictedMs,
+});
 
 function explanation(context: SidecarContext, call: Call, planned: Planned): object {
   const { decision, options } = planned;
@@ -39,7 +44,8 @@ function explanation(context: SidecarContext, call: Call, planned: Planned): obj
     cold_ms: decision.coldMs,
     lookup_ms: planned.lookupMs,
     vector_match: vectorMatchOf(context),
-    quality_gate: options.policy === 'semantic' ? gateOf(context, route) : null,
+    guard: context.guard.stateOf(route),
+    shadowed: planned.shadowed && shadowedOf(planned.shadowed),
     learned: context.breakEven.stateOf(route.name, numTokens),
     last_run: last && {
       outcome: last.outcome,

@@ -1,6 +1,7 @@
 // What operators watch, in Prometheus' conventions: base units, `_total` counters, few labels, every
 // series present from the start. One registry an instance, so that two sidecars in a process do not mix.
 import { Counter, Histogram, Registry } from 'prom-client';
+import { GuardMetrics } from './guard-metrics.ts';
 import { StoreMetrics } from './store-metrics.ts';
 
 export const outcomes = ['cold', 'exact', 'reused'] as const;
@@ -16,6 +17,7 @@ export class SidecarMetrics {
   readonly #registry = new Registry();
   readonly #registers = [this.#registry];
   readonly store = new StoreMetrics(this.#registry);
+  readonly guard: GuardMetrics;
   readonly requests = new Counter({
     name: 'kvshare_requests_total',
     help: 'Completions by route and outcome, as confirmed by the runner.',
@@ -46,12 +48,6 @@ export class SidecarMetrics {
     labelNames: ['why'],
     registers: this.#registers,
   });
-  readonly trials = new Counter({
-    name: 'kvshare_trials_total',
-    help: 'Requests answered twice in shadow, by whether the first token was that of a full prefill.',
-    labelNames: ['route', 'agrees'],
-    registers: this.#registers,
-  });
   readonly singleFlight = new Counter({
     name: 'kvshare_single_flight_total',
     help: 'Waits for a prompt that was being computed, by how they ended.',
@@ -78,7 +74,9 @@ export class SidecarMetrics {
     registers: this.#registers,
   });
 
-  constructor(routes: readonly string[], reasons: readonly string[]) {
+  /** Labels that this room does not know: routes, the planner's reasons, the guard's rungs. */
+  constructor(routes: readonly string[], reasons: readonly string[], rungs: readonly string[]) {
+    this.guard = new GuardMetrics(this.#registry, rungs);
     this.addRoutes(routes);
     for (const source of ['exact', 'imported', 'recomputed']) this.tokens.inc({ source }, 0);
     for (const reason of reasons) this.reasons.inc({ reason }, 0);
@@ -92,7 +90,7 @@ export class SidecarMetrics {
   addRoutes(routes: readonly string[]): void {
     for (const route of routes) {
       for (const outcome of outcomes) this.requests.inc({ route, outcome }, 0);
-      for (const agrees of ['true', 'false']) this.trials.inc({ route, agrees }, 0);
+      this.guard.addRoute(route);
     }
   }
 

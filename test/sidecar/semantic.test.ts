@@ -1,7 +1,7 @@
 // Meaning through real HTTP: similarity in explain, thresholds on it, and the semantic policy from shadow to service.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { defaultReuse, readReuse } from '../../src/routes/index.ts';
+import { defaultReuse, readReuse, type RouteReuse } from '../../src/routes/index.ts';
 import { ask, bearer, serveTiny } from '../support/served.ts';
 import { wordEmbedder } from '../support/word-embedder.ts';
 
@@ -20,7 +20,7 @@ const advice = (verb: string, who: string): string =>
   `visitors carry germs that harm people whose bodies are weak and ${who} takes care`;
 const prompt = (card: string, text: string): string => `Card of ${card}\n${text}\nWhat now?`;
 
-const semantic = (qualityBudget: { top1: number; samples: number }) => {
+const semantic = (qualityBudget: Partial<RouteReuse['qualityBudget']>) => {
   const settings = { policy: 'semantic', mergeGap: 4, minReuse: 0.1, qualityBudget } as const;
   const reuse = readReuse(settings, defaultReuse);
   // A layer in full is a third of the tiny model: it never pays there.
@@ -81,16 +81,16 @@ describe('policy semantic', () => {
   it('is tried in shadow until enough samples agree, then serves', async () => {
     served = await serveTiny({
       embedder: wordEmbedder(),
-      routes: [semantic({ top1: 0, samples: 1 })],
+      routes: [semantic({ top1: 0, kl: 10, samples: 1 })],
     });
     await send(prompt('Ann', advice('wash', 'everybody')));
     const tried = await send(prompt('Ben', advice('clean', 'everyone')));
     expect(kvshareOf(tried).reason).toBe('in-shadow');
     expect(kvshareOf(tried).policy).not.toBe('semantic');
-    await until(async () => (await metric('kvshare_trials_total{route="tutor"')) === 1);
+    await until(async () => (await metric('kvshare_guard_samples_total{route="tutor"')) === 1);
     const body = chat(prompt('Cleo', advice('scrub', 'somebody')));
     const plan = await ask(served.url, '/kvshare/plan', body, north);
-    expect(plan.body.quality_gate).toMatchObject({ samples: 1, open: true });
+    expect(plan.body.guard).toMatchObject({ rung: 'asked', compared: 1 });
     const answer = await send(body.messages[0]!.content);
     expect(kvshareOf(answer)).toMatchObject({ policy: 'semantic', outcome: 'reused' });
     const { imports } = plan.body.plan as { imports: { exact: boolean }[] };
@@ -106,7 +106,7 @@ describe('policy semantic', () => {
     });
     await send(prompt('Ann', advice('wash', 'everybody')));
     await send(prompt('Ben', advice('clean', 'everyone')));
-    await until(async () => (await metric('kvshare_trials_total{route="tutor"')) === 1);
+    await until(async () => (await metric('kvshare_guard_samples_total{route="tutor"')) === 1);
     const answer = await send(prompt('Cleo', advice('scrub', 'somebody')));
     expect(kvshareOf(answer).reason).toBe('in-shadow');
   });

@@ -1,0 +1,109 @@
+// Work that nobody waits for: it runs when no request is inside, one piece at a time, and gives way as soon as one
+// comes in. What is interrupted is tried again; where traffic never pauses it runs beside requests, for a small share
+// of the time.
+import type { Log } from '../telemetry/index.ts';
+import type { Admission } from './admission.ts';
+
+export interface IdleJob {
+  /** For the log. */
+  readonly what: string;
+  /** Ends soon after the signal aborts; true = done with, false = try again. */
+  run(signal: AbortSignal): Promise<boolean>;
+}
+
+/** More need not wait: traffic brings new ones. */
+const MAX_WAITING = 8;
+const MOST_TRIES = 3;
+const DEADLINE_MS = 60_000;
+/** Waited for so long, a job no longer needs an idle moment. */
+const PATIENCE_MS = 30_000;
+/** Share of the time that such jobs may take. */
+const BUSY_SHARE = 0.02;
+
+export interface IdleWorkOptions {
+  readonly admission: Admission;
+  readonly log: Log;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+}
+
+interface Waiting {
+  readonly job: IdleJob;
+  readonly since: number;
+  tries: number;
+}
+
+interface Running {
+  readonly stop: AbortController;
+  readonly givesWay: boolean;
+  readonly done: Promise<void>;
+}
+
+export class IdleWork {
+  readonly #options: IdleWorkOptions;
+  readonly #startedAt: number;
+  #waiting: Waiting[] = [];
+  #running: Running | null = null;
+  #busyMs = 0;
+  #closed = false;
+
+  constructor(options: IdleWorkOptions) {
+    this.#options = options;
+    this.#startedAt = options.now();
+  }
+
+  /** False = too much is waiting already. */
+  add(job: IdleJob): boolean {
+    if (this.#closed || this.#waiting.length >= MAX_WAITING) return false;
+    this.#waiting.push({ job, since: this.#options.now(), tries: 0 });
+    return true;
+  }
+
+  /** Call when a request comes in. */
+  giveWay(): void {
+    if (this.#running?.givesWay) this.#running.stop.abort();
+  }
+
+  /** Call when a request has left. */
+  resume(): void {
+    const first = this.#waiting[0];
+    if (this.#closed || this.#running || !first) return;
+    const isIdle = this.#options.admission.inside === 0;
+    if (!isIdle && !this.#mayRunBusy(first)) return;
+    this.#waiting.shift();
+    const stop = new AbortController();
+    const done = this.#run(first, stop.signal, isIdle).finally(() => {
+      this.#running = null;
+      this.resume();
+    });
+    this.#running = { stop, givesWay: isIdle, done };
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#waiting = [];
+    this.#running?.stop.abort();
+    await this.#running?.done;
+  }
+
+  #mayRunBusy({ since }: Waiting): boolean {
+    const now = this.#options.now();
+    return now - since > PATIENCE_MS && this.#busyMs < BUSY_SHARE * (now - this.#startedAt);
+  }
+
+  async #run(waiting: Waiting, stop: AbortSignal, isIdle: boolean): Promise<void> {
+    const { log, now } = this.#options;
+    const start = now();
+    waiting.tries++;
+    try {
+      const isDone = await waiting.job.run(
+        AbortSignal.any([stop, AbortSignal.timeout(DEADLINE_MS)]),
+      );
+      if (!isDone && waiting.tries < MOST_TRIES && !this.#closed) this.#waiting.unshift(waiting);
+    } catch (error) {
+      const { name, code } = error as Error & { code?: unknown };
+      log.debug({ name, code, what: waiting.job.what }, 'work in an idle moment failed');
+    }
+    if (!isIdle) this.#busyMs += now() - start;
+  }
+}

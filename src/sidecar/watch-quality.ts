@@ -1,0 +1,108 @@
+// The guard's eyes: behind a share of the answers, in an idle moment, the runner computes the prompt in full and by
+// the plan, and compares the two along the answer that was given. What comes of it moves the route (routes/quality-guard).
+import type { Comparison, ReusePlan } from '../protocol/index.ts';
+import type { GuardMove, RungName } from '../routes/index.ts';
+import type { SidecarContext } from './context.ts';
+import type { Planned } from './find-plan.ts';
+import type { Provenance } from './openai-response.ts';
+import type { Call } from './read-call.ts';
+
+/** Tokens of the answer that are compared. */
+const COMPARED_TOKENS = 16;
+
+/** The tokens of an answer that it is compared along. */
+export class Beginning {
+  readonly tokens: number[] = [];
+
+  add(token: number): void {
+    if (this.tokens.length < COMPARED_TOKENS) this.tokens.push(token);
+  }
+}
+
+interface Suspect {
+  readonly rung: RungName;
+  readonly plan: ReusePlan;
+}
+
+function announce({ log, metrics }: SidecarContext, move: GuardMove): void {
+  const { route, from, to, isTrip, estimate } = move;
+  if (isTrip) {
+    metrics.guard.trips.inc({ route });
+    log.error({ route, from, to, estimate }, 'answers left the quality budget: less is reused');
+  } else {
+    log.warn({ route, from, to, estimate }, 'answers keep to the quality budget again');
+  }
+}
+
+function record(context: SidecarContext, call: Call, rung: RungName, compared: Comparison): void {
+  const { guard, metrics } = context;
+  const { route } = call;
+  const { kl, top1 } = compared;
+  metrics.guard.samples.inc({ route: route.name, rung, agrees: `${top1}` });
+  metrics.guard.divergence.observe(kl);
+  const move = guard.record(route, rung, { kl, top1 });
+  if (move) announce(context, move);
+  metrics.guard.show(guard.stateOf(route));
+  context.guardFile?.save(guard.save());
+}
+
+function compareWhenIdle(
+  context: SidecarContext,
+  call: Call,
+  { rung, plan }: Suspect,
+  answer: readonly number[],
+): void {
+  const { runner, idle } = context;
+  const { id, identity, prompt } = call;
+  const { scope, owner } = identity;
+  const tokens = Array.from(prompt.tokens);
+  idle.add({
+    what: 'comparison',
+    run: async (signal) => {
+      const request = { requestId: id, scope, owner, tokens, plan, answer };
+      const compared = await runner.compare!(request, signal);
+      if (compared) record(context, call, rung, compared);
+      // Null without an abort: the plan cannot be applied any more, the donors are gone.
+      return compared !== null || !signal.aborted;
+    },
+  });
+}
+
+/** What is worth comparing: what was reused, by chance; and always what a rung above would have done. */
+function suspectsOf(context: SidecarContext, call: Call, planned: Planned): Suspect[] {
+  const { guard, random } = context;
+  const { rung, decision, shadowed, trial } = planned;
+  const suspects: Suspect[] = trial ? [trial] : [];
+  const judged = shadowed ?? decision;
+  const share = shadowed ? 1 : guard.shareOf(call.route);
+  if (judged.plan && judged.importedTokens > 0 && random() < share) {
+    suspects.push({ rung, plan: judged.plan });
+  }
+  return suspects;
+}
+
+/** Call when the answer has been given. */
+export function watchQuality(
+  context: SidecarContext,
+  call: Call,
+  planned: Planned,
+  { receipt }: Provenance,
+  answer: readonly number[],
+): void {
+  const { route, cache } = call;
+  const { shadowed } = planned;
+  if (shadowed) {
+    const { outcome, recomputedTokens } = shadowed;
+    context.metrics.guard.shadowed.inc({ route: route.name, outcome });
+    const spared = call.prompt.tokens.length - recomputedTokens;
+    context.metrics.guard.shadowedTokens.inc({ route: route.name }, spared);
+  }
+  const { capabilities } = context.link.info;
+  if (!capabilities.compare || !cache.store || route.reuse.qualityBudget.share === 0) return;
+  if (receipt.degraded !== null) return;
+  // An answer that ended at once is an answer as well: its first token was a stop token.
+  const along = answer.length > 0 ? answer : context.tokenizer.stopTokens.slice(0, 1);
+  for (const suspect of suspectsOf(context, call, planned)) {
+    compareWhenIdle(context, call, suspect, along);
+  }
+}

@@ -1,0 +1,85 @@
+// What the guard finds, by route.
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+
+/** As far as metrics show a route's state. */
+export interface ShownGuard {
+  readonly route: string;
+  readonly rung: string;
+  readonly served: { readonly kl: number | null; readonly top1: number | null };
+}
+
+export class GuardMetrics {
+  readonly #rungs: readonly string[];
+  readonly samples: Counter<'route' | 'rung' | 'agrees'>;
+  readonly divergence: Histogram;
+  readonly trips: Counter<'route'>;
+  readonly shadowed: Counter<'route' | 'outcome'>;
+  readonly shadowedTokens: Counter<'route'>;
+  readonly #rung: Gauge<'route' | 'rung'>;
+  readonly #kl: Gauge<'route'>;
+  readonly #top1: Gauge<'route'>;
+
+  constructor(registry: Registry, rungs: readonly string[]) {
+    const registers = [registry];
+    this.#rungs = rungs;
+    this.samples = new Counter({
+      name: 'kvshare_guard_samples_total',
+      help: 'Requests computed in full and by their plan, by whether the first token was the same.',
+      labelNames: ['route', 'rung', 'agrees'],
+      registers,
+    });
+    this.divergence = new Histogram({
+      name: 'kvshare_guard_divergence_nats',
+      help: 'Mean KL of reuse from full prefill along an answer.',
+      buckets: [0.0001, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3],
+      registers,
+    });
+    this.trips = new Counter({
+      name: 'kvshare_guard_trips_total',
+      help: 'Times that a route left its quality budget and was made to reuse less.',
+      labelNames: ['route'],
+      registers,
+    });
+    this.shadowed = new Counter({
+      name: 'kvshare_shadow_requests_total',
+      help: 'Requests of routes in shadow mode by the outcome that they would have had.',
+      labelNames: ['route', 'outcome'],
+      registers,
+    });
+    this.shadowedTokens = new Counter({
+      name: 'kvshare_shadow_saved_tokens_total',
+      help: 'Prompt tokens of routes in shadow mode that would not have been computed.',
+      labelNames: ['route'],
+      registers,
+    });
+    this.#rung = new Gauge({
+      name: 'kvshare_guard_rung',
+      help: '1 for the settings that the route is served with: asked, substitute, tightened or exact.',
+      labelNames: ['route', 'rung'],
+      registers,
+    });
+    this.#kl = new Gauge({
+      name: 'kvshare_guard_kl_nats',
+      help: 'Rolling mean KL of reuse from full prefill.',
+      labelNames: ['route'],
+      registers,
+    });
+    this.#top1 = new Gauge({
+      name: 'kvshare_guard_top1_ratio',
+      help: 'Rolling share of first tokens that are those of full prefill.',
+      labelNames: ['route'],
+      registers,
+    });
+  }
+
+  show({ route, rung, served }: ShownGuard): void {
+    for (const name of this.#rungs) this.#rung.set({ route, rung: name }, name === rung ? 1 : 0);
+    if (served.kl !== null) this.#kl.set({ route }, served.kl);
+    if (served.top1 !== null) this.#top1.set({ route }, served.top1);
+  }
+
+  addRoute(route: string): void {
+    this.trips.inc({ route }, 0);
+    this.shadowedTokens.inc({ route }, 0);
+  }
+}
