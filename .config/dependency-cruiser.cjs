@@ -16,7 +16,7 @@ const only = (name, comment, from, allowed) => ({
 /** What others may import of a room: its index.ts, and the few second doors that keep an engine out of a sidecar. */
 const doors = [
   '^src/[^/]+/index\\.ts$',
-  '^src/runner/(client|server|load-engine|load-probe|schedulers|precisions)\\.ts$',
+  '^src/runner/(client|server|load-engine|load-probe|poison|schedulers|precisions)\\.ts$',
   '^src/runner/backend/index\\.ts$',
   '^src/protocol/wire\\.ts$',
 ];
@@ -60,7 +60,7 @@ module.exports = {
     {
       name: 'through-the-door',
       comment:
-        'Other rooms are entered through index.ts (runner: client, server, load-engine, load-probe, schedulers, precisions; protocol: wire).',
+        'Other rooms are entered through index.ts (runner: client, server, load-engine, load-probe, poison, schedulers, precisions; protocol: wire).',
       severity: 'error',
       from: { path: '^src/([^/]+)/' },
       to: {
@@ -292,7 +292,7 @@ module.exports = {
     ),
     owner(
       'lru-cache',
-      '^src/(runner/store/|sidecar/last-runs\\.ts|similar/passage-vectors\\.ts|vectors/cache/)',
+      '^src/(runner/store/|sidecar/(last-runs|hot-prefixes)\\.ts|similar/passage-vectors\\.ts|vectors/cache/)',
       'The KV store owns the order of use; explain remembers the last runs, vectors are embedded once.',
     ),
     owner(

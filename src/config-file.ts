@@ -24,6 +24,10 @@ export interface FileSettings extends RouteSettings {
   readonly embedder: EmbedderSettings;
   /** Whether a request waits for a prompt under way that it could use. */
   readonly singleFlight: boolean;
+  /** Where the guard keeps its state; null = in the cache folder, by port. */
+  readonly guardFile: string | null;
+  /** Whether hot prompts are computed exactly in idle moments. */
+  readonly healing: boolean;
   /** Where every path that is not ours is passed on to; null = 404. */
   readonly upstream: string | null;
 }
@@ -68,6 +72,8 @@ interface Document {
     readonly file?: string;
   };
   readonly singleFlight?: boolean;
+  readonly guardFile?: string;
+  readonly healing?: boolean;
   readonly upstream?: string;
 }
 
@@ -155,6 +161,8 @@ export function parseConfigFile(
     record: readRecord(document),
     embedder: readEmbedder(document, env),
     singleFlight: document.singleFlight ?? true,
+    guardFile: document.guardFile ?? null,
+    healing: document.healing ?? true,
     upstream: document.upstream ?? null,
   };
 }

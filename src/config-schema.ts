@@ -62,6 +62,15 @@ export const configSchema = {
       type: 'boolean',
       description: 'Wait for a prompt under way that serves, instead of computing it again.',
     },
+    guardFile: {
+      ...text,
+      description: 'Keeps what the guard knows over a restart; numbers, no texts.',
+    },
+    healing: {
+      type: 'boolean',
+      description:
+        'Compute prompts that are asked for again, but stored only approximately, exactly when idle.',
+    },
     upstream: { ...text, description: 'Origin for every path that is not ours.' },
   }),
 };

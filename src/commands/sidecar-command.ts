@@ -1,5 +1,6 @@
 // `kvshare sidecar` and the sidecar half of `kvshare serve`: tokenizer + planner + HTTP before a runner.
 import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import type { Settings } from '../config.ts';
 import { KvShareError } from '../errors.ts';
 import { RunnerClient } from '../runner/client.ts';
@@ -11,6 +12,12 @@ import { openEmbedder } from './open-embedder.ts';
 import { provisionModel, provisionTokenizer } from './provision.ts';
 import { runUntilSignal } from './run-until-signal.ts';
 import { watchConfig } from './watch-config.ts';
+
+/** A sidecar on a port of chance has no earlier life. */
+function guardFileOf({ guardFile, cacheDir, port }: Settings): { guardFile?: string } {
+  if (guardFile !== null) return { guardFile };
+  return port === 0 ? {} : { guardFile: join(cacheDir, 'guard', `${port}.json`) };
+}
 
 export async function startSidecar(
   settings: Settings,
@@ -35,6 +42,8 @@ export async function startSidecar(
     tenants: settings.tenants,
     settings,
     singleFlight: settings.singleFlight,
+    healing: settings.healing,
+    ...guardFileOf(settings),
     ...(embedder && { embedder }),
     ...(settings.embedder.file !== null && { vectorFile: settings.embedder.file }),
     ...(settings.record && { record: settings.record }),

@@ -9,6 +9,7 @@ import type { Tokenizer } from '../tokenizer/index.ts';
 import type { Admission } from './admission.ts';
 import type { Endings } from './endings.ts';
 import type { GuardFile } from './guard-file.ts';
+import type { HotPrefixes } from './hot-prefixes.ts';
 import type { IdleWork } from './idle-work.ts';
 import type { KeyRing } from './identify.ts';
 import type { LastRuns } from './last-runs.ts';
@@ -44,6 +45,8 @@ export interface SidecarContext {
   /** Null = what it knows is lost with the process. */
   readonly guardFile: GuardFile | null;
   readonly idle: IdleWork;
+  /** Null = what is approximate stays so. */
+  readonly hotPrefixes: HotPrefixes | null;
   /** Prompts that are being computed; null = nobody waits for them. */
   readonly singleFlight: SingleFlight | null;
   readonly lastRuns: LastRuns;

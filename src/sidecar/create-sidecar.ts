@@ -23,6 +23,7 @@ import { createApp } from './app.ts';
 import type { SidecarContext } from './context.ts';
 import { Endings } from './endings.ts';
 import { GuardFile } from './guard-file.ts';
+import { HotPrefixes } from './hot-prefixes.ts';
 import { IdleWork } from './idle-work.ts';
 import { KeyRing, type Tenant } from './identify.ts';
 import { KnownDonors } from './known-donors.ts';
@@ -48,6 +49,8 @@ export interface SidecarOptions {
   readonly embedder?: Embedder;
   /** File that keeps vectors over a restart. */
   readonly vectorFile?: string;
+  /** Whether hot prompts that are stored only approximately are computed exactly in idle moments (default). */
+  readonly healing?: boolean;
   /** File that keeps what the guard knows over a restart. */
   readonly guardFile?: string;
   /** Uniform in [0, 1): which requests are compared with a full prefill. */
@@ -87,6 +90,12 @@ function recorder(metrics: SidecarMetrics): SidecarContext['record'] {
   };
 }
 
+/** What can be switched off. */
+const extrasOf = ({ singleFlight = true, healing = true, now }: SidecarOptions) => ({
+  singleFlight: singleFlight ? new SingleFlight(now) : null,
+  hotPrefixes: healing ? new HotPrefixes() : null,
+});
+
 function openGuardFile({ guardFile, modelId, log }: SidecarOptions): GuardFile | null {
   if (guardFile === undefined) return null;
   return new GuardFile(guardFile, modelId, (error) => {
@@ -124,7 +133,7 @@ export function createSidecar(options: SidecarOptions): Sidecar {
     guard: new QualityGuard(guardFile?.load()),
     guardFile,
     idle,
-    singleFlight: (options.singleFlight ?? true) ? new SingleFlight(options.now) : null,
+    ...extrasOf(options),
     lastRuns: new LastRuns(),
     recorder: options.record
       ? new Recorder({ ...options.record, onDrop: (why) => metrics.recordDrops.inc({ why }) })

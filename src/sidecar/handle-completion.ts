@@ -6,6 +6,7 @@ import { answerEvents } from './answer-events.ts';
 import type { SidecarContext } from './context.ts';
 import type { Planned } from './find-plan.ts';
 import { forwardCall } from './forward-call.ts';
+import { healWhenIdle } from './heal.ts';
 import { provenanceOf, type AnswerHead, type Provenance } from './openai-response.ts';
 import { planInFlight } from './plan-in-flight.ts';
 import { recordCall } from './record-call.ts';
@@ -70,7 +71,7 @@ export async function handleCompletion(
     };
     const provenance = await (call.asked.stream ? sendStream : sendWhole)(answer, job);
     conclude(context, call, provenance, ttftMs);
-    watchQuality(context, call, found.planned, provenance, beginning.tokens);
+    followUp(context, call, found.planned, provenance, beginning);
   } catch (error) {
     throw ending.explain(error);
   } finally {
@@ -79,6 +80,18 @@ export async function handleCompletion(
     leave();
     context.idle.resume();
   }
+}
+
+/** What the answer gives cause to do in idle moments. */
+function followUp(
+  context: SidecarContext,
+  call: Call,
+  planned: Planned,
+  { receipt }: Provenance,
+  { tokens }: Beginning,
+): void {
+  healWhenIdle(context, call, planned, receipt);
+  watchQuality(context, call, planned, receipt, tokens);
 }
 
 function conclude(

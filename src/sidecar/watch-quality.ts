@@ -1,10 +1,9 @@
 // The guard's eyes: behind a share of the answers, in an idle moment, the runner computes the prompt in full and by
 // the plan, and compares the two along the answer that was given. What comes of it moves the route (routes/quality-guard).
-import type { Comparison, ReusePlan } from '../protocol/index.ts';
+import type { Comparison, Receipt, ReusePlan } from '../protocol/index.ts';
 import type { GuardMove, RungName } from '../routes/index.ts';
 import type { SidecarContext } from './context.ts';
 import type { Planned } from './find-plan.ts';
-import type { Provenance } from './openai-response.ts';
 import type { Call } from './read-call.ts';
 
 /** Tokens of the answer that are compared. */
@@ -86,7 +85,7 @@ export function watchQuality(
   context: SidecarContext,
   call: Call,
   planned: Planned,
-  { receipt }: Provenance,
+  receipt: Receipt,
   answer: readonly number[],
 ): void {
   const { route, cache } = call;

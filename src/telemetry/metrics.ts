@@ -48,6 +48,11 @@ export class SidecarMetrics {
     labelNames: ['why'],
     registers: this.#registers,
   });
+  readonly healed = new Counter({
+    name: 'kvshare_healed_prefixes_total',
+    help: 'Beginnings of prompts that were stored approximately and have been computed exactly since.',
+    registers: this.#registers,
+  });
   readonly singleFlight = new Counter({
     name: 'kvshare_single_flight_total',
     help: 'Waits for a prompt that was being computed, by how they ended.',

@@ -12,6 +12,7 @@ import {
   type RunnerInfo,
   type StoreEvent,
 } from '../../protocol/index.ts';
+import type { Tf } from '../backend/index.ts';
 import { WaitingQueue, type Job } from '../schedule/waiting-queue.ts';
 import type { Scheduler } from '../schedulers.ts';
 import { layoutOf } from '../model/model-config.ts';
@@ -104,6 +105,10 @@ export class Engine implements Runner {
 
   get store(): KvStore {
     return this.#store;
+  }
+
+  get tf(): Tf {
+    return this.#options.model.tf;
   }
 
   info(): Promise<RunnerInfo> {

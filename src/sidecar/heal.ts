@@ -1,0 +1,69 @@
+// Healing: the hot beginning of a prompt that was put together from imported KV is computed exactly in an idle moment
+// and becomes a donor, for its own scope alone.
+import type { Receipt } from '../protocol/index.ts';
+import { planReuse } from '../reuse/index.ts';
+import type { SidecarContext } from './context.ts';
+import type { Planned } from './find-plan.ts';
+import { generateRequestOf } from './forward-call.ts';
+import type { Call } from './read-call.ts';
+
+/** The exact prefix that is stored by now may be used; nothing else. */
+function exactPlan(planned: Planned, tokens: Int32Array) {
+  const { input } = planned;
+  if (!input) return null;
+  const { exactPrefix } = input.candidates;
+  const candidates = { ...input.candidates, exactPrefix, continuation: null, runs: [] };
+  const options = { ...input.options, policy: 'exact' as const };
+  const target = { target: tokens, suffixStart: tokens.length - 1 };
+  return planReuse({ ...input, ...target, candidates, options }).plan;
+}
+
+/** Computes these tokens and waits until they are stored; false = interrupted. */
+async function computeExactly(
+  context: SidecarContext,
+  call: Call,
+  planned: Planned,
+  tokens: Int32Array,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { runner, link, metrics } = context;
+  const request = {
+    ...generateRequestOf(context, call, exactPlan(planned, tokens)),
+    tokens: Array.from(tokens),
+    // Anybody of the scope may go on from it.
+    owner: null,
+  };
+  const once = { ...request.sampling, temperature: 0, maxTokens: 1 };
+  for await (const event of runner.generate({ ...request, sampling: once }, signal)) {
+    if (event.type === 'stored') {
+      link.remember(event.context);
+      metrics.healed.inc();
+    }
+    if (event.type === 'end') return event.reason !== 'cancelled';
+  }
+  return !signal.aborted;
+}
+
+/** Call when the answer has been given. */
+export function healWhenIdle(
+  context: SidecarContext,
+  call: Call,
+  planned: Planned,
+  receipt: Receipt,
+): void {
+  const { hotPrefixes, idle } = context;
+  const { plan } = planned.decision;
+  const { identity, cache, prompt } = call;
+  if (!hotPrefixes || !plan || receipt.importedTokens === 0 || receipt.degraded !== null) return;
+  if (!cache.store || identity.anonymous) return;
+  const { scope } = identity;
+  const hot = hotPrefixes.observe(scope, prompt.tokens, plan);
+  if (hot === 0) return;
+  const tokens = prompt.tokens.slice(0, hot);
+  const isWaiting = idle.add({
+    what: 'healing',
+    run: (signal) => computeExactly(context, call, planned, tokens, signal),
+  });
+  // Once is enough; if it fails, the beginning becomes hot again.
+  if (isWaiting) hotPrefixes.forget(scope, prompt.tokens, hot);
+}
