@@ -267,6 +267,18 @@ module.exports = {
       `^src/(demo|harness)/|${leaves}`,
     ),
     only(
+      'drill-is-a-client',
+      'The drill looks at the guard from outside; what it spoils is handed in.',
+      room('drill'),
+      `^src/(drill|harness)/|${leaves}`,
+    ),
+    only(
+      'poison-is-for-drills',
+      'Nothing that serves may spoil what is stored.',
+      '^src/(?!commands/drill-command)',
+      '^src/(?!runner/poison\\.ts)|^(adapters|test|examples)/',
+    ),
+    only(
       'bench-measures-from-outside',
       'Suites drive a served KVShare, or replay the pure rooms; they reach into no server.',
       room('bench'),

@@ -22,6 +22,8 @@ const help = `kvshare: KV cache reuse beyond prefixes
   kvshare replay   --trace FILE [--policy NAME[,minRun=48,…] …] [--out FILE]
                    recorded traffic under other settings
   kvshare demo     [--json FILE] [--backend NAME]
+  kvshare drill    --poison [--json] [--backend NAME]
+                   spoils stored KV on purpose: the guard has to trip, and the route to come back
   kvshare bench    ttft|hit-rate|quality|overhead|load|index|peers --out FILE …
   kvshare instant-runner  [--port 8080] [--pace-ms 4]  a runner without a model, for bench overhead
 
@@ -47,6 +49,7 @@ const commands: Record<string, () => Promise<Command>> = {
   explain: async () => (await import('./commands/explain-command.ts')).explainCommand,
   replay: async () => (await import('./commands/replay-command.ts')).replayCommand,
   demo: async () => (await import('./commands/demo-command.ts')).demoCommand,
+  drill: async () => (await import('./commands/drill-command.ts')).drillCommand,
   bench: async () => (await import('./commands/bench-command.ts')).benchCommand,
 };
 
