@@ -3,7 +3,7 @@
 // package has one owner. The comment of a rule is what a developer reads when it fires.
 const room = (name) => `^src/${name}/`;
 const leaves =
-  '^src/((errors|listen|distributions)\\.ts|kv/|protocol/|telemetry/|gguf/|provisioning/|samples/|meaning/)';
+  '^src/((errors|listen|distributions|flags|nearest-name)\\.ts|kv/|protocol/|telemetry/|gguf/|provisioning/|samples/|meaning/)';
 
 const only = (name, comment, from, allowed) => ({
   name,
@@ -98,9 +98,9 @@ module.exports = {
       severity: 'error',
       from: {
         path: '^src/',
-        pathNot: '^src/(main\\.ts|config(-file|-schema|-kv)?\\.ts|commands/)',
+        pathNot: '^src/(main\\.ts|config(-file|-schema|-kv|-flags|-print|-log)?\\.ts|commands/)',
       },
-      to: { path: '^src/config(-file|-schema|-kv)?\\.ts$' },
+      to: { path: '^src/config(-file|-schema|-kv|-flags|-print|-log)?\\.ts$' },
     },
     {
       name: 'commands-are-the-top',
@@ -127,13 +127,13 @@ module.exports = {
       'main-knows-commands',
       'main.ts picks a command; everything else loads lazily behind it.',
       '^src/main\\.ts$',
-      '^src/(commands/|config\\.ts|errors\\.ts)|^adapters/registry\\.ts$',
+      '^src/(commands/|(config|errors|flags|nearest-name)\\.ts)|^adapters/registry\\.ts$',
     ),
     only(
       'config-knows-options',
       'config.ts composes option types and defaults; it starts nothing.',
-      '^src/config(-file|-schema|-kv)?\\.ts$',
-      '^src/(config-(file|schema|kv)\\.ts|errors\\.ts|routes/|runner/(backend/|(schedulers|precisions)\\.ts))',
+      '^src/config(-file|-schema|-kv|-flags|-print|-log)?\\.ts$',
+      '^src/(config-(file|schema|kv|flags|print|log)\\.ts|(errors|flags|nearest-name)\\.ts|routes/|runner/(backend/|(schedulers|precisions)\\.ts))',
     ),
     only(
       'examples-use-the-public-door',

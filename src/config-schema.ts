@@ -1,5 +1,6 @@
 // kvshare.yaml as a JSON Schema (for editors: `kvshare config-schema`), and errors in words with the place.
 import { Ajv, type ErrorObject } from 'ajv';
+import { didYouMean } from './nearest-name.ts';
 import { reuseSchema, strictObject } from './routes/index.ts';
 
 /** `auto`: word vectors, or without them the model's own rows. */
@@ -85,23 +86,9 @@ const placeOf = (pointer: string): string =>
     .reduce((path, part) => (/^\d+$/.test(part) ? `${path}[${part}]` : `${path}.${part}`), '')
     .replace(/^\./, '') || 'the file';
 
-/** Edits that turn one word into the other, counted letter by letter. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 0; i < a.length; i++) {
-    const next = [i + 1];
-    for (let j = 0; j < b.length; j++) {
-      next.push(Math.min(row[j]! + (a[i] === b[j] ? 0 : 1), row[j + 1]! + 1, next[j]! + 1));
-    }
-    row = next;
-  }
-  return row[b.length]!;
-}
-
 function unknownKey(key: string, place: string, schema: unknown): string {
   const known = Object.keys((schema as { properties?: object }).properties ?? {});
-  const near = known.find((name) => distance(key.toLowerCase(), name.toLowerCase()) <= 2);
-  const hint = near ? ` Did you mean "${near}"?` : '';
+  const hint = didYouMean(key, known);
   return `unknown key "${key}" in ${place}; known keys: ${known.join(', ')}.${hint}`;
 }
 

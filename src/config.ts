@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { homedir, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { findSetting, settingFlags, type SettingName } from './config-flags.ts';
 import { parseConfigFile, type FileSettings } from './config-file.ts';
 import {
   checkKv,
@@ -14,6 +14,7 @@ import {
   type KvSettings,
 } from './config-kv.ts';
 import { KvShareError } from './errors.ts';
+import { parseGiven, type Flags } from './flags.ts';
 import { backendRequests, type BackendRequest } from './runner/backend/index.ts';
 import { precisions, type Precision } from './runner/precisions.ts';
 import { schedulers, type Scheduler } from './runner/schedulers.ts';
@@ -40,35 +41,6 @@ export interface Settings extends FileSettings {
   readonly configPath: string | null;
 }
 
-/** Measured on 2 cores, 800 tokens: 400 takes 1.12 s, 256 1.2 s, 800 (no steps) 1.2 s. */
-const STEP_TOKENS = 400;
-/** 0.4 s on the same machine: what a running answer stalls for while another prompt is read. Smaller steps read slower. */
-const SHARED_STEP_TOKENS = 256;
-
-const flags = {
-  port: { type: 'string' },
-  host: { type: 'string' },
-  config: { type: 'string' },
-  model: { type: 'string' },
-  backend: { type: 'string' },
-  'kv-bytes': { type: 'string' },
-  scheduler: { type: 'string' },
-  precision: { type: 'string' },
-  'step-tokens': { type: 'string' },
-  'shared-step-tokens': { type: 'string' },
-  'kv-host-bytes': { type: 'string' },
-  'kv-host-format': { type: 'string' },
-  'kv-disk-bytes': { type: 'string' },
-  'kv-disk-dir': { type: 'string' },
-  'kv-scope-share': { type: 'string' },
-  'kv-admission': { type: 'string' },
-  runner: { type: 'string' },
-  'log-level': { type: 'string' },
-  'cache-dir': { type: 'string' },
-} as const;
-
-type FlagName = keyof typeof flags;
-
 const units: Record<string, number> = { '': 1, kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30 };
 
 /** `512MiB`, `2GiB` or plain bytes. */
@@ -92,17 +64,14 @@ function parseCount(text: string, source: string): number {
 function parsePort(text: string, source: string): number {
   const port = Number(text);
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-    throw new KvShareError('config_invalid', `${source} must be a port number, not "${text}".`);
+    // Kubernetes sets KVSHARE_PORT=tcp://… in the pods beside a Service named kvshare.
+    const hint = text.includes('://')
+      ? ' A Service has this name: set enableServiceLinks: false.'
+      : '';
+    const message = `${source} must be a port number, not "${text}".${hint}`;
+    throw new KvShareError('config_invalid', message);
   }
   return port;
-}
-
-function readFlags(argv: readonly string[]): Partial<Record<FlagName, string>> {
-  try {
-    return parseArgs({ args: [...argv], options: flags, strict: true }).values;
-  } catch (error) {
-    throw new KvShareError('config_invalid', (error as Error).message);
-  }
 }
 
 export function readConfigFile(
@@ -119,62 +88,70 @@ export function readConfigFile(
   return parseConfigFile(text, path, env);
 }
 
-const environmentName = (flag: FlagName): string =>
-  `KVSHARE_${flag.toUpperCase().replaceAll('-', '_')}`;
-
-type Pick = <T>(name: FlagName, parse: (text: string, source: string) => T) => T | undefined;
-
-const textOf = (pick: Pick, name: FlagName): string | null => pick(name, (value) => value) ?? null;
+/** Undefined only where the table has no fallback. */
+type Found<N extends SettingName, T> = (typeof settingFlags)[N] extends { fallback: string }
+  ? T
+  : T | undefined;
+type Pick = <N extends SettingName, T>(
+  name: N,
+  parse: (text: string, source: string) => T,
+) => Found<N, T>;
 
 /** How the runner computes. */
 const computing = (pick: Pick) => ({
-  backend: pick('backend', oneOf<BackendRequest>(backendRequests)) ?? 'auto',
-  scheduler: pick('scheduler', oneOf(schedulers)) ?? 'reuse-aware',
-  precision: pick('precision', oneOf(precisions)) ?? 'fp32',
-  stepTokens: pick('step-tokens', parseCount) ?? STEP_TOKENS,
-  sharedStepTokens: pick('shared-step-tokens', parseCount) ?? SHARED_STEP_TOKENS,
+  backend: pick('backend', oneOf<BackendRequest>(backendRequests)),
+  scheduler: pick('scheduler', oneOf(schedulers)),
+  precision: pick('precision', oneOf(precisions)),
+  stepTokens: pick('step-tokens', parseCount),
+  sharedStepTokens: pick('shared-step-tokens', parseCount),
 });
 
 /** What it keeps beside live tensors. */
 function keeping(pick: Pick, cacheDir: string): Settings['kv'] {
-  const folder = textOf(pick, 'kv-disk-dir');
+  const folder = pick('kv-disk-dir', String) ?? null;
   const kv = {
     hostBytes: pick('kv-host-bytes', parseBytes) ?? 0,
-    hostFormat: pick('kv-host-format', oneOf(kvHostFormats)) ?? 'fp32',
+    hostFormat: pick('kv-host-format', oneOf(kvHostFormats)),
     diskBytes: pick('kv-disk-bytes', parseBytes) ?? 0,
     diskFolder: folder ?? join(cacheDir, 'kv'),
-    scopeShare: pick('kv-scope-share', parseShare) ?? 1,
-    admission: pick('kv-admission', oneOf(kvAdmissions)) ?? 'always',
-  } as const;
+    scopeShare: pick('kv-scope-share', parseShare),
+    admission: pick('kv-admission', oneOf(kvAdmissions)),
+  };
   return checkKv(kv, folder);
 }
 
+/** A container may have less than the machine. */
+const memoryBytes = (): number => {
+  const limit = process.constrainedMemory();
+  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+};
+
+/** `flags`: those of the command that is run; the environment may hold settings of others, too. */
 export function readSettings(
   argv: readonly string[],
   env: NodeJS.ProcessEnv = process.env,
+  flags: Flags = settingFlags,
 ): Settings {
-  const given = readFlags(argv);
+  const { given } = parseGiven(argv, flags);
   const pick: Pick = (name, parse) => {
-    const flag = given[name];
-    if (flag !== undefined) return parse(flag, `--${name}`);
-    const value = env[environmentName(name)];
-    return value === undefined || value === '' ? undefined : parse(value, environmentName(name));
+    const { text, source } = findSetting(name, given, env);
+    const value = text === undefined ? undefined : parse(text, source);
+    return value as Found<typeof name, NonNullable<typeof value>>;
   };
-  const text = (name: FlagName): string | null => textOf(pick, name);
-  const configPath = text('config');
-  const cacheDir = text('cache-dir') ?? join(homedir(), '.cache', 'kvshare');
+  const configPath = pick('config', String) ?? null;
+  const cacheDir = pick('cache-dir', String) ?? join(homedir(), '.cache', 'kvshare');
   return Object.freeze({
     ...readConfigFile(configPath, env),
     configPath,
     cacheDir,
-    host: text('host') ?? '127.0.0.1',
-    port: pick('port', parsePort) ?? 8080,
-    modelPath: text('model'),
+    host: pick('host', String),
+    port: pick('port', parsePort),
+    modelPath: pick('model', String) ?? null,
     ...computing(pick),
-    kvBytes: pick('kv-bytes', parseBytes) ?? Math.floor(totalmem() / 4),
+    kvBytes: pick('kv-bytes', parseBytes) ?? Math.floor(memoryBytes() / 4),
     kv: keeping(pick, cacheDir),
-    runnerUrl: text('runner'),
-    logLevel: text('log-level') ?? 'info',
+    runnerUrl: pick('runner', String) ?? null,
+    logLevel: pick('log-level', String),
   });
 }
 

@@ -1,47 +1,28 @@
 #!/usr/bin/env node
 // `kvshare COMMAND`: the only file that knows all commands. Errors end as one line and an exit code.
+import { catalog, commandNames, findCommand, type CommandName } from './commands/catalog/index.ts';
+import { commandHelp, overview } from './commands/help.ts';
 import { KvShareError } from './errors.ts';
-
-const help = `kvshare: KV cache reuse beyond prefixes
-
-  kvshare serve    [--port 8080] [--config kvshare.yaml] [--model FILE] [--backend NAME] [--kv-bytes 2GiB]
-                   [--scheduler reuse-aware|fifo]
-                   runner and sidecar on this machine
-  kvshare sidecar  --runner URL [--port 8080] [--config kvshare.yaml]
-  kvshare runner   [--port 8080] [--model FILE] [--backend NAME] [--kv-bytes 2GiB] [--scheduler NAME]
-                   serve and runner: [--precision fp32|bf16] [--step-tokens 400] [--shared-step-tokens 256]
-                   [--kv-host-bytes 4GiB] [--kv-host-format fp32|bf16|int8]
-                   [--kv-disk-bytes 50GiB] [--kv-disk-dir DIR] [--kv-scope-share 0.1] [--kv-admission always|second-sighting]
-  kvshare embedder [--port 8080] [--backend NAME]
-                   the sentence encoder MiniLM behind /v1/embeddings, in a process of its own
-  kvshare native   builds the native TensorFlow backend into the cache
-  kvshare llama-server  [--jobs N]  builds llama.cpp's server into the cache, for bench peers
-  kvshare provision  downloads model and word vectors, builds or finds the best backend
-  kvshare explain  request.json [--url http://127.0.0.1:8080] [--key KEY] [--json]
-                   what would be reused for this request, and why not more
-  kvshare replay   --trace FILE [--policy NAME[,minRun=48,…] …] [--out FILE]
-                   recorded traffic under other settings
-  kvshare demo     [--json FILE] [--backend NAME]
-  kvshare drill    --poison [--json] [--backend NAME]
-                   spoils stored KV on purpose: the guard has to trip, and the route to come back
-  kvshare bench    ttft|hit-rate|quality|overhead|load|index|peers --out FILE …
-  kvshare instant-runner  [--port 8080] [--pace-ms 4]  a runner without a model, for bench overhead
-
-Backends: auto, tensorflow-gpu, tensorflow, webgpu, wasm, cpu. Every flag can be given as KVSHARE_NAME.
-`;
+import { didYouMean } from './nearest-name.ts';
 
 type Command = (argv: readonly string[]) => Promise<void>;
+type Settings = ReturnType<typeof import('./config.ts').readSettings>;
+type Switches = import('./commands/catalog/index.ts').Switches;
 
 // Commands load lazily, so that `kvshare sidecar` never loads an engine and `kvshare help` loads nothing.
-const commands: Record<string, () => Promise<Command>> = {
-  serve: async () => withSettings((await import('./commands/serve-command.ts')).serveCommand),
-  sidecar: async () => withSettings((await import('./commands/sidecar-command.ts')).sidecarCommand),
-  runner: async () => withSettings((await import('./commands/runner-command.ts')).runnerCommand),
+const commands: Record<CommandName, () => Promise<Command>> = {
+  serve: async () =>
+    withSettings('serve', (await import('./commands/serve-command.ts')).serveCommand),
+  sidecar: async () =>
+    withSettings('sidecar', (await import('./commands/sidecar-command.ts')).sidecarCommand),
+  runner: async () =>
+    withSettings('runner', (await import('./commands/runner-command.ts')).runnerCommand),
   embedder: async () =>
-    withSettings((await import('./commands/embedder-command.ts')).embedderCommand),
-  native: async () => withSettings((await import('./commands/native-command.ts')).nativeCommand),
+    withSettings('embedder', (await import('./commands/embedder-command.ts')).embedderCommand),
+  native: async () =>
+    withSettings('native', (await import('./commands/native-command.ts')).nativeCommand),
   provision: async () =>
-    withSettings((await import('./commands/provision-command.ts')).provisionCommand),
+    withSettings('provision', (await import('./commands/provision-command.ts')).provisionCommand),
   'llama-server': async () =>
     (await import('./commands/llama-server-command.ts')).llamaServerCommand,
   'instant-runner': async () =>
@@ -53,26 +34,45 @@ const commands: Record<string, () => Promise<Command>> = {
   bench: async () => (await import('./commands/bench-command.ts')).benchCommand,
 };
 
-type Settings = ReturnType<typeof import('./config.ts').readSettings>;
-
-function withSettings(run: (settings: Settings) => Promise<void>): Command {
+function withSettings(
+  name: CommandName,
+  run: (settings: Settings, switches: Switches) => Promise<void>,
+): Command {
   return async (argv) => {
     const { quietTensorflow, readSettings } = await import('./config.ts');
+    const { parseFlags } = await import('./flags.ts');
+    const { flags } = catalog[name];
     quietTensorflow();
-    await run(readSettings(argv));
+    await run(readSettings(argv, undefined, flags), parseFlags(argv, flags).values as Switches);
   };
 }
 
+/** `kvshare help bench ttft`, and `kvshare bench ttft --help`. */
+function help(words: readonly string[]): void {
+  const [name] = words;
+  const found = findCommand(words);
+  if (name !== undefined && !found) throw unknown(words.join(' '));
+  process.stdout.write(found ? commandHelp(found.name, found.info) : overview());
+}
+
+const unknown = (name: string): KvShareError =>
+  new KvShareError(
+    'config_invalid',
+    `there is no command "${name}"; \`kvshare help\` lists them.${didYouMean(name, commandNames)}`,
+  );
+
 async function main([name = 'help', ...argv]: readonly string[]): Promise<void> {
-  const command = commands[name];
-  if (!command || argv.includes('--help')) {
-    process.stdout.write(help);
-    if (!command && name !== 'help' && name !== '--help') process.exitCode = 2;
+  if (name === 'help' || name === '--help') {
+    help(argv);
     return;
   }
-  await (
-    await command()
-  )(argv);
+  if (!(name in commands)) throw unknown(name);
+  if (argv.includes('--help')) {
+    help([name, ...argv.filter((word) => !word.startsWith('-'))]);
+    return;
+  }
+  const command = await commands[name as CommandName]();
+  await command(argv);
 }
 
 main(process.argv.slice(2)).then(

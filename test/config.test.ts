@@ -169,6 +169,11 @@ routes:
     expect(() => readSettings(argv, {})).toThrow(message);
   });
 
+  it('knows who else sets KVSHARE_PORT', () => {
+    const env = { KVSHARE_PORT: 'tcp://10.0.0.7:8080' };
+    expect(() => readSettings([], env)).toThrow(/port number.*enableServiceLinks: false/);
+  });
+
   it('reads sizes', () => {
     expect(parseBytes('1.5GiB', 'x')).toBe(1.5 * 2 ** 30);
     expect(parseBytes('1048576', 'x')).toBe(2 ** 20);

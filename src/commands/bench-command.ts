@@ -6,15 +6,19 @@ import { load } from './bench/load.ts';
 import { overhead } from './bench/overhead.ts';
 import { peers } from './bench/peers.ts';
 import { quality } from './bench/quality.ts';
-import { oneOf } from './bench/suite.ts';
+import { oneOf, type Suite } from './bench/suite.ts';
 import { ttft } from './bench/ttft.ts';
+import type { SuiteName } from './catalog/index.ts';
 
-const suites = { ttft, 'hit-rate': hitRate, quality, overhead, load, index, peers };
+const suites: Record<SuiteName, Suite> = {
+  ...{ ttft, 'hit-rate': hitRate, quality, overhead, load, index, peers },
+};
 
 export async function benchCommand(argv: readonly string[]): Promise<void> {
   const [name = '', ...rest] = argv;
-  const suite = oneOf(name, Object.keys(suites) as (keyof typeof suites)[], 'bench');
-  const { report, table, out } = await suites[suite].run(rest);
-  if (out !== undefined) await writeFile(out, `${JSON.stringify(report, null, 2)}\n`);
-  process.stdout.write(`${table}\n`);
+  const suite = oneOf(name, Object.keys(suites) as SuiteName[], 'bench');
+  const { report, table, out, json } = await suites[suite].run(rest);
+  const text = JSON.stringify(report, null, 2);
+  if (out !== undefined) await writeFile(out, `${text}\n`);
+  process.stdout.write(`${json ? text : table}\n`);
 }

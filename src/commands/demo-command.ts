@@ -1,23 +1,12 @@
 // `kvshare demo [--json FILE]`: provisions, then plays the demo.
 import { writeFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
 import { childEnvironment, readSettings } from '../config.ts';
 import { runDemo } from '../demo/index.ts';
-import { KvShareError } from '../errors.ts';
-
-const options = {
-  json: { type: 'string' },
-  backend: { type: 'string', default: 'auto' },
-  'kv-bytes': { type: 'string', default: '1GiB' },
-} as const;
+import { parseFlags } from '../flags.ts';
+import { tools } from './catalog/index.ts';
 
 export async function demoCommand(argv: readonly string[]): Promise<void> {
-  let values;
-  try {
-    ({ values } = parseArgs({ args: [...argv], options, strict: true }));
-  } catch (error) {
-    throw new KvShareError('config_invalid', (error as Error).message);
-  }
+  const { values } = parseFlags(argv, tools.demo.flags);
   const settings = readSettings(['--backend', values.backend]);
   const stop = new AbortController();
   process.on('SIGINT', () => stop.abort());

@@ -1,10 +1,10 @@
 // `kvshare drill --poison [--json]`: engine, runner port and sidecar as they serve, in this process, so that what is stored
 // can be spoiled; everything is compared.
 import { randomBytes, randomUUID } from 'node:crypto';
-import { parseArgs } from 'node:util';
 import { quietTensorflow, readSettings, type Settings } from '../config.ts';
 import { formatDrill, runDrill } from '../drill/index.ts';
 import { KvShareError } from '../errors.ts';
+import { parseFlags } from '../flags.ts';
 import { defaultReuse } from '../routes/index.ts';
 import { RunnerClient } from '../runner/client.ts';
 import { loadEngine } from '../runner/load-engine.ts';
@@ -12,14 +12,9 @@ import { poisonStore } from '../runner/poison.ts';
 import { serveRunner } from '../runner/server.ts';
 import { createSidecar } from '../sidecar/index.ts';
 import { createLog } from '../telemetry/index.ts';
+import { tools } from './catalog/index.ts';
 import { modelIdOf } from './model-id.ts';
 import { provisionBackend, provisionModel, provisionTokenizer } from './provision.ts';
-
-const flags = {
-  poison: { type: 'boolean', default: false },
-  json: { type: 'boolean', default: false },
-  backend: { type: 'string', default: 'auto' },
-} as const;
 
 const HOST = '127.0.0.1';
 const KEY = 'drill';
@@ -75,12 +70,7 @@ async function serve(settings: Settings) {
 }
 
 export async function drillCommand(argv: readonly string[]): Promise<void> {
-  let values;
-  try {
-    ({ values } = parseArgs({ args: [...argv], options: flags, strict: true }));
-  } catch (error) {
-    throw new KvShareError('config_invalid', (error as Error).message);
-  }
+  const { values } = parseFlags(argv, tools.drill.flags);
   if (!values.poison) throw new KvShareError('config_invalid', 'kvshare drill needs --poison.');
   quietTensorflow();
   const served = await serve(readSettings(['--backend', values.backend]));

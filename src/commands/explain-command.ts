@@ -1,17 +1,11 @@
 // `kvshare explain request.json`: asks a running sidecar what it would reuse for this request, and why not more. The
 // prompt comes out coloured token by token.
 import { readFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
 import { clientKey } from '../config.ts';
 import { KvShareError } from '../errors.ts';
+import { parseFlags } from '../flags.ts';
+import { tools } from './catalog/index.ts';
 import { formatExplanation, type Explanation } from './format-explanation.ts';
-
-const options = {
-  url: { type: 'string', default: 'http://127.0.0.1:8080' },
-  key: { type: 'string' },
-  json: { type: 'boolean', default: false },
-  color: { type: 'boolean' },
-} as const;
 
 const bad = (message: string): KvShareError => new KvShareError('config_invalid', message);
 
@@ -47,8 +41,8 @@ async function askSidecar(
 }
 
 export async function explainCommand(argv: readonly string[]): Promise<void> {
-  const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true });
-  const body = await readRequest(positionals[0]);
+  const { values, rest } = parseFlags(argv, tools.explain.flags, 1);
+  const body = await readRequest(rest[0]);
   const key = values.key ?? clientKey();
   const explanation = await askSidecar(values.url, key, body);
   const color = values.color ?? process.stdout.isTTY;

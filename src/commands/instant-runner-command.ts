@@ -1,24 +1,15 @@
 // `kvshare instant-runner`: a runner without a model, for `bench overhead` and for trying out a sidecar's configuration.
-import { parseArgs } from 'node:util';
 import { InstantRunner } from '../bench/index.ts';
 import { readSettings } from '../config.ts';
 import { KvShareError } from '../errors.ts';
+import { parseFlags } from '../flags.ts';
 import { serveRunner } from '../runner/server.ts';
 import { announceReady } from '../serve/index.ts';
+import { tools } from './catalog/index.ts';
 import { runUntilSignal } from './run-until-signal.ts';
 
-const options = {
-  port: { type: 'string', default: '8080' },
-  'pace-ms': { type: 'string', default: '4' },
-} as const;
-
 export async function instantRunnerCommand(argv: readonly string[]): Promise<void> {
-  let values;
-  try {
-    ({ values } = parseArgs({ args: [...argv], options, strict: true }));
-  } catch (error) {
-    throw new KvShareError('config_invalid', (error as Error).message);
-  }
+  const { values } = parseFlags(argv, tools['instant-runner'].flags);
   const paceMs = Number(values['pace-ms']);
   if (!(paceMs >= 0)) {
     throw new KvShareError('config_invalid', `--pace-ms: "${values['pace-ms']}" is no time.`);

@@ -1,23 +1,33 @@
 // `kvshare provision`: model, word vectors and backend, so that everything after it needs no network.
 import type { Settings } from '../config.ts';
+import type { Switches } from './catalog/index.ts';
 import { openEmbedder } from './open-embedder.ts';
 import { provisionBackend, provisionModel, provisionTokenizer } from './provision.ts';
 
-export async function provisionCommand(settings: Settings): Promise<void> {
+export async function provisionCommand(settings: Settings, { json }: Switches): Promise<void> {
   const model = await provisionModel(settings);
   const tokenizer = await provisionTokenizer(model);
-  let missing = '';
+  const noWords: string[] = [];
   const embedder = await openEmbedder({
     settings: settings.embedder,
     cacheDir: settings.cacheDir,
     model,
     tokenizer,
-    onFallback: (why) => (missing = `  not word-llama: ${why}\n`),
+    onFallback: (why) => noWords.push(why),
   });
   await embedder?.close();
-  const backend = await provisionBackend(settings);
-  process.stdout.write(`model ${model.path} (${model.source})\n`);
-  process.stdout.write(`embedder ${embedder?.fingerprint ?? 'off'}\n${missing}`);
-  process.stdout.write(`backend ${backend.name}: ${backend.description}\n`);
-  for (const { name, reason } of backend.tried) process.stdout.write(`  not ${name}: ${reason}\n`);
+  const { name, description, tried } = await provisionBackend(settings);
+  const report = {
+    model,
+    embedder: { fingerprint: embedder?.fingerprint ?? 'off', notWordLlama: noWords },
+    backend: { name, description, tried },
+  };
+  const lines = [
+    `model ${model.path} (${model.source})`,
+    `embedder ${report.embedder.fingerprint}`,
+    ...noWords.map((why) => `  not word-llama: ${why}`),
+    `backend ${name}: ${description}`,
+    ...tried.map(({ name: other, reason }) => `  not ${other}: ${reason}`),
+  ];
+  process.stdout.write(`${json ? JSON.stringify(report, null, 2) : lines.join('\n')}\n`);
 }

@@ -1,18 +1,13 @@
 // `kvshare replay --trace FILE --policy edit-closure --policy edit-closure,minRun=48`: recorded traffic under each
 // variant, so that thresholds come from one's own requests.
 import { readFile, writeFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
 import { findConfigError } from '../config-schema.ts';
 import { KvShareError } from '../errors.ts';
+import { parseFlags } from '../flags.ts';
 import { parseLine, type RecordedRequest } from '../recording/index.ts';
 import { whatIf, type Variant, type VariantReport } from '../replay/index.ts';
 import { defaultReuse, readReuse } from '../routes/index.ts';
-
-const options = {
-  trace: { type: 'string' },
-  policy: { type: 'string', multiple: true },
-  out: { type: 'string' },
-} as const;
+import { tools } from './catalog/index.ts';
 
 const bad = (message: string): KvShareError => new KvShareError('config_invalid', message);
 
@@ -73,13 +68,11 @@ function format(reports: readonly VariantReport[]): string {
 }
 
 export async function replayCommand(argv: readonly string[]): Promise<void> {
-  const { values } = parseArgs({ args: [...argv], options, strict: true });
+  const { values } = parseFlags(argv, tools.replay.flags);
   const variants = (values.policy ?? ['exact', 'edit-closure']).map(parseVariant);
   const requests = await readRecording(values.trace);
   const reports = await whatIf(requests, variants);
-  if (values.out) {
-    const text = JSON.stringify({ suite: 'replay', variants: reports }, null, 2);
-    await writeFile(values.out, `${text}\n`);
-  }
-  process.stdout.write(`${format(reports)}\n`);
+  const text = JSON.stringify({ suite: 'replay', variants: reports }, null, 2);
+  if (values.out) await writeFile(values.out, `${text}\n`);
+  process.stdout.write(`${values.json ? text : format(reports)}\n`);
 }

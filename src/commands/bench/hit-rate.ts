@@ -3,19 +3,12 @@ import { formatHitRate, runHitRate } from '../../bench/index.ts';
 import { readSettings } from '../../config.ts';
 import { KvShareError } from '../../errors.ts';
 import { policyNames } from '../../protocol/index.ts';
+import { suites } from '../catalog/index.ts';
 import { provisionModel, provisionTokenizer } from '../provision.ts';
 import { defineSuite, listOf, oneOf, withProgress } from './suite.ts';
 import { withMeaning } from './with-meaning.ts';
 
-const flags = {
-  trace: { type: 'string', multiple: true },
-  policies: { type: 'string', default: 'exact,edit-closure' },
-  share: { type: 'string', default: 'private' },
-  'no-fallback': { type: 'boolean', default: false },
-  embedder: { type: 'string', default: 'word-llama' },
-} as const;
-
-export const hitRate = defineSuite(flags, async (values) => {
+export const hitRate = defineSuite(suites['hit-rate'].flags, async (values) => {
   const traces = values.trace;
   if (!traces) throw new KvShareError('config_invalid', 'bench hit-rate needs --trace FILE.');
   const settings = readSettings([]);

@@ -1,12 +1,11 @@
 // `kvshare bench overhead`.
 import { formatOverhead, runOverhead } from '../../bench/index.ts';
 import { childEnvironment, readSettings } from '../../config.ts';
+import { suites } from '../catalog/index.ts';
 import { provisionModel, provisionTokenizer } from '../provision.ts';
 import { countOf, defineSuite, withProgress } from './suite.ts';
 
-const flags = { requests: { type: 'string', default: '300' } } as const;
-
-export const overhead = defineSuite(flags, async ({ requests }) => {
+export const overhead = defineSuite(suites.overhead.flags, async ({ requests }) => {
   const tokenizer = await provisionTokenizer(await provisionModel(readSettings([])));
   const report = await withProgress((onProgress) =>
     runOverhead({

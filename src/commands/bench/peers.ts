@@ -6,17 +6,9 @@ import { KvShareError } from '../../errors.ts';
 import { openGguf, type GgufFile } from '../../gguf/index.ts';
 import { findLlamaServer } from '../../llama-server/index.ts';
 import { timeBareProducts, type ModelSizes } from '../../runner/backend/index.ts';
+import { suites } from '../catalog/index.ts';
 import { provisionBackend, provisionModel, provisionTokenizer } from '../provision.ts';
 import { countOf, countsOf, defineSuite, listOf, withProgress } from './suite.ts';
-
-const flags = {
-  'llama-server': { type: 'string' },
-  families: { type: 'string' },
-  tokens: { type: 'string', default: '800' },
-  repeat: { type: 'string', default: '3' },
-  'decode-tokens': { type: 'string', default: '64' },
-  backend: { type: 'string', default: 'auto' },
-} as const;
 
 /** Sizes of the products of one forward pass, from the file's own shapes. */
 function sizesOf({ metadata, tensors }: GgufFile): ModelSizes {
@@ -47,7 +39,7 @@ async function serverOf(flag: string | undefined, cacheDir: string): Promise<str
   throw new KvShareError('config_invalid', `bench peers needs llama.cpp's server: ${hint}.`);
 }
 
-export const peers = defineSuite(flags, async (values) => {
+export const peers = defineSuite(suites.peers.flags, async (values) => {
   quietTensorflow();
   const settings = readSettings(['--backend', values.backend]);
   const llamaServer = await serverOf(values['llama-server'], settings.cacheDir);

@@ -16,23 +16,12 @@ import { KvShareError } from '../../errors.ts';
 import { policyNames } from '../../protocol/index.ts';
 import { optionsOf } from '../../reuse/index.ts';
 import { loadProbe } from '../../runner/load-probe.ts';
+import { suites } from '../catalog/index.ts';
 import { modelIdOf } from '../model-id.ts';
 import { provisionBackend, provisionModel, provisionTokenizer } from '../provision.ts';
 import { parseVariant } from '../replay-command.ts';
 import { countOf, defineSuite, listOf, withProgress } from './suite.ts';
 import { withMeaning } from './with-meaning.ts';
-
-const flags = {
-  cases: { type: 'string' },
-  families: { type: 'string' },
-  policies: { type: 'string', default: policyNames.join(',') },
-  /** As in `kvshare replay`: a policy with other settings, measured besides. */
-  variant: { type: 'string', multiple: true },
-  limit: { type: 'string' },
-  embedder: { type: 'string', default: 'word-llama' },
-  backend: { type: 'string', default: 'auto' },
-  model: { type: 'string' },
-} as const;
 
 /** Donors and target of the longest cases, several times over. */
 const KV_BYTES = 2 * 2 ** 30;
@@ -79,7 +68,7 @@ async function writePage(out: string, report: Awaited<ReturnType<typeof runQuali
   await writeFile(`${base}.md`, qualityMarkdown(report, `${basename(base)}.svg`));
 }
 
-export const quality = defineSuite(flags, async (values) => {
+export const quality = defineSuite(suites.quality.flags, async (values) => {
   const { out } = values as { out?: string };
   const [cases, policies] = [await casesOf(values), policiesOf(values.policies, values.variant)];
   quietTensorflow();

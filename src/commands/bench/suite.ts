@@ -1,11 +1,8 @@
 // What every suite of `kvshare bench` has in common on the command line: its own flags, progress, and a report with
 // its table.
-import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { KvShareError } from '../../errors.ts';
+import { parseFlags, type Flags, type Values } from '../../flags.ts';
 import { progressPrinter } from '../progress.ts';
-
-type Flags = NonNullable<ParseArgsConfig['options']>;
-type Values<T extends Flags> = ReturnType<typeof parseArgs<{ options: T }>>['values'];
 
 /** A report, for the file, and the same as a table, for people. */
 export interface Measured {
@@ -15,28 +12,22 @@ export interface Measured {
 
 export interface Suite {
   /** Throws KvShareError `config_invalid` for wrong flags. */
-  run(argv: readonly string[]): Promise<Measured & { readonly out: string | undefined }>;
+  run(
+    argv: readonly string[],
+  ): Promise<Measured & { readonly out: string | undefined; readonly json: boolean }>;
 }
 
 const bad = (message: string): KvShareError => new KvShareError('config_invalid', message);
-
-function parse<const T extends Flags>(argv: readonly string[], options: T) {
-  try {
-    return parseArgs({ args: [...argv], options, strict: true });
-  } catch (error) {
-    throw bad((error as Error).message);
-  }
-}
 
 export function defineSuite<const T extends Flags>(
   flags: T,
   measure: (values: Values<T>) => Promise<Measured>,
 ): Suite {
-  const options = { out: { type: 'string' }, ...flags } as const;
   return {
     run: async (argv) => {
-      const values = parse(argv, options).values as Values<T> & { readonly out?: string };
-      return { ...(await measure(values)), out: values.out };
+      const { values } = parseFlags(argv, flags);
+      const { out, json = false } = values as { out?: string; json?: boolean };
+      return { ...(await measure(values)), out, json };
     },
   };
 }

@@ -1,0 +1,74 @@
+// Commands that explain, try out, or set up.
+import { availableParallelism } from 'node:os';
+import { fileFlags } from '../../config-flags.ts';
+import type { CommandInfo } from './command-info.ts';
+import { jsonFlag } from './command-info.ts';
+
+export const tools = {
+  explain: {
+    does: 'what would be reused for this request, and why not more',
+    takes: 'REQUEST.json',
+    flags: {
+      url: { value: 'URL', fallback: 'http://127.0.0.1:8080', does: 'the sidecar to ask' },
+      key: { value: 'KEY', usual: 'KVSHARE_KEY', does: 'API key: whose donors are looked at' },
+      color: { usual: 'on a terminal', does: 'colours instead of marks; --no-color: never' },
+      ...jsonFlag,
+    },
+    notes: ['The file holds the body of a completion. Nothing is computed and nothing kept.'],
+    examples: ['kvshare explain request.json --key key-for-tests'],
+  },
+  replay: {
+    does: 'recorded traffic under other settings; nothing is run',
+    flags: {
+      trace: { value: 'FILE', does: 'what `record` in kvshare.yaml has written' },
+      policy: {
+        value: 'NAME[,KEY=VALUE,…]',
+        usual: 'exact and edit-closure',
+        many: true,
+        does: 'a variant to plan by',
+      },
+      out: { value: 'FILE', usual: 'none', does: 'where the report goes as JSON' },
+      ...jsonFlag,
+    },
+    examples: [
+      'kvshare replay --trace requests.jsonl --policy exact --policy edit-closure,minRun=48,seam=32',
+    ],
+  },
+  drill: {
+    does: 'spoils stored KV on purpose: the guard has to trip, and the route to come back',
+    flags: {
+      poison: { does: 'every token’s V becomes another token’s' },
+      backend: { value: 'NAME', fallback: 'auto', does: 'forces a backend' },
+      ...jsonFlag,
+    },
+    notes: ['A runner and a sidecar of its own; nothing that serves is touched.'],
+    examples: ['kvshare drill --poison'],
+  },
+  demo: {
+    does: 'requests of four users against a served KVShare, as a table',
+    flags: {
+      json: { value: 'FILE', usual: 'none', does: 'where the report goes as JSON' },
+      backend: { value: 'NAME', fallback: 'auto', does: 'forces a backend' },
+      'kv-bytes': { value: 'SIZE', fallback: '1GiB', does: 'most KV in live tensors' },
+    },
+    examples: ['kvshare demo', 'kvshare demo --json demo.json'],
+  },
+  'llama-server': {
+    does: 'builds llama.cpp’s server into the cache, for bench peers',
+    flags: {
+      jobs: { value: 'N', fallback: `${availableParallelism()}`, does: 'compilers at once' },
+      'cache-dir': fileFlags['cache-dir'],
+      ...jsonFlag,
+    },
+    notes: ['Needs python3 with pip, cmake, make and g++.'],
+    examples: ['kvshare llama-server --jobs 2'],
+  },
+  'instant-runner': {
+    does: 'a runner without a model, for bench overhead and for trying out a sidecar',
+    flags: {
+      port: { value: 'PORT', fallback: '8080', does: 'port to listen on; 0 picks a free one' },
+      'pace-ms': { value: 'MS', fallback: '4', does: 'time between two tokens' },
+    },
+    examples: ['kvshare instant-runner --port 8081 --pace-ms 4'],
+  },
+} as const satisfies Record<string, CommandInfo>;
