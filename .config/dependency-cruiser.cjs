@@ -133,7 +133,7 @@ module.exports = {
       'config-knows-options',
       'config.ts composes option types and defaults; it starts nothing.',
       '^src/config(-file|-schema|-kv|-flags|-print|-log)?\\.ts$',
-      '^src/(config-(file|schema|kv|flags|print|log)\\.ts|(errors|flags|nearest-name)\\.ts|routes/|runner/(backend/|(schedulers|precisions)\\.ts))',
+      '^src/(config(-(file|schema|kv|flags|print|log))?\\.ts|(errors|flags|nearest-name)\\.ts|routes/|runner/(backend/|(schedulers|precisions)\\.ts))',
     ),
     only(
       'examples-use-the-public-door',
@@ -349,7 +349,11 @@ module.exports = {
     owner('protobufjs', '^src/runner/graph/', 'Graphs are encoded in one room.'),
     owner('prom-client', '^src/telemetry/', 'Metrics have one owner.'),
     owner('pino', '^src/telemetry/', 'Logs have one owner.'),
-    owner('yaml', '^src/config-file\\.ts', 'Config files are read in one place.'),
+    owner(
+      'yaml',
+      '^src/config-(file|print)\\.ts',
+      'Config files are read in one place, and shown in one.',
+    ),
     {
       name: 'owner-of-tensorflow',
       comment:

@@ -1,5 +1,6 @@
 // What can be set by flag or by KVSHARE_NAME, with the value that counts otherwise: the one table of it.
 import { kvAdmissions, kvHostFormats } from './config-kv.ts';
+import { didYouMean } from './nearest-name.ts';
 import type { Flags, Given } from './flags.ts';
 import { backendRequests } from './runner/backend/index.ts';
 import { precisions } from './runner/precisions.ts';
@@ -103,4 +104,19 @@ export function findSetting(
   if (value !== undefined && value !== '') return { text: value, source: variable };
   const { fallback } = settingFlags[name] as { fallback?: string };
   return { text: fallback, source: 'default' };
+}
+
+/** Read by client commands: the API key to send. */
+export const KEY_VARIABLE = 'KVSHARE_KEY';
+
+/** Kubernetes puts such variables into the pods beside a Service named kvshare. */
+const OF_A_SERVICE = /^KVSHARE_(SERVICE_(HOST|PORT)|PORT_\d+_(TCP|UDP))/;
+
+/** One line for each variable that looks like ours and is not. No error: others may set what starts like us. */
+export function unknownVariables(env: NodeJS.ProcessEnv): string[] {
+  const known = [...Object.keys(settingFlags).map(environmentName), KEY_VARIABLE];
+  return Object.keys(env)
+    .filter((name) => name.startsWith('KVSHARE_') && !known.includes(name))
+    .filter((name) => !OF_A_SERVICE.test(name))
+    .map((name) => `nothing reads the variable ${name}.${didYouMean(name, known)}`);
 }

@@ -1,4 +1,4 @@
-// kvshare.yaml as a JSON Schema (for editors: `kvshare config-schema`), and errors in words with the place.
+// kvshare.yaml as a JSON Schema (for editors: `kvshare config schema`), and errors in words with the place.
 import { Ajv, type ErrorObject } from 'ajv';
 import { didYouMean } from './nearest-name.ts';
 import { reuseSchema, strictObject } from './routes/index.ts';
@@ -26,9 +26,16 @@ export const configSchema = {
     tenants: {
       type: 'array',
       items: {
-        ...strictObject({ name: text, keys: { type: 'array', items: text } }),
+        ...strictObject({
+          name: text,
+          keys: {
+            type: 'array',
+            items: { ...text, description: 'API key, or env:NAME for one from the environment.' },
+          },
+        }),
         required: ['name'],
       },
+      description: 'Who may send requests; a tenant shares KV with itself.',
     },
     reuse: reuseSchema,
     routes: {
@@ -37,6 +44,7 @@ export const configSchema = {
         ...strictObject({ name: text, match: matchSchema, reuse: reuseSchema }),
         required: ['match', 'reuse'],
       },
+      description: 'The first whose conditions all hold counts; the rest comes from reuse.',
     },
     record: {
       ...strictObject({
@@ -58,6 +66,7 @@ export const configSchema = {
       required: ['kind'],
       if: { properties: { kind: { const: 'openai' } } },
       then: { required: ['url', 'model'] },
+      description: 'What compares prompts by their meaning.',
     },
     singleFlight: {
       type: 'boolean',

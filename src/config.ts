@@ -3,7 +3,13 @@
 import { readFileSync } from 'node:fs';
 import { homedir, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { findSetting, settingFlags, type SettingName } from './config-flags.ts';
+import {
+  findSetting,
+  KEY_VARIABLE,
+  settingFlags,
+  unknownVariables,
+  type SettingName,
+} from './config-flags.ts';
 import { parseConfigFile, type FileSettings } from './config-file.ts';
 import {
   checkKv,
@@ -156,7 +162,10 @@ export function readSettings(
 }
 
 /** The API key that client commands send when no flag names one. */
-export const clientKey = (): string | undefined => process.env['KVSHARE_KEY'];
+export const clientKey = (): string | undefined => process.env[KEY_VARIABLE];
+
+/** For what shows where settings come from. */
+export const environment = (): NodeJS.ProcessEnv => process.env;
 
 /** Environment for child processes: quiet TensorFlow unless the operator asked otherwise. */
 export function childEnvironment(extra: Record<string, string> = {}): NodeJS.ProcessEnv {
@@ -166,4 +175,10 @@ export function childEnvironment(extra: Record<string, string> = {}): NodeJS.Pro
 /** TensorFlow reads its log level from the environment while its library loads. */
 export function quietTensorflow(): void {
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
+}
+
+/** Once a start: a child process says nothing that its parent has said. */
+export function warnOfVariables(): void {
+  if (process.send) return;
+  for (const line of unknownVariables(process.env)) process.stderr.write(`kvshare: ${line}\n`);
 }

@@ -29,6 +29,7 @@ const commands: Record<CommandName, () => Promise<Command>> = {
     (await import('./commands/instant-runner-command.ts')).instantRunnerCommand,
   explain: async () => (await import('./commands/explain-command.ts')).explainCommand,
   replay: async () => (await import('./commands/replay-command.ts')).replayCommand,
+  config: async () => (await import('./commands/config-command.ts')).configCommand,
   demo: async () => (await import('./commands/demo-command.ts')).demoCommand,
   drill: async () => (await import('./commands/drill-command.ts')).drillCommand,
   bench: async () => (await import('./commands/bench-command.ts')).benchCommand,
@@ -39,11 +40,18 @@ function withSettings(
   run: (settings: Settings, switches: Switches) => Promise<void>,
 ): Command {
   return async (argv) => {
-    const { quietTensorflow, readSettings } = await import('./config.ts');
+    const { quietTensorflow, readSettings, warnOfVariables } = await import('./config.ts');
     const { parseFlags } = await import('./flags.ts');
     const { flags } = catalog[name];
+    const switches = parseFlags(argv, flags).values as Switches;
+    if (switches['print-config']) {
+      const { printConfig } = await import('./commands/config-command.ts');
+      printConfig(argv, flags, switches);
+      return;
+    }
     quietTensorflow();
-    await run(readSettings(argv, undefined, flags), parseFlags(argv, flags).values as Switches);
+    warnOfVariables();
+    await run(readSettings(argv, undefined, flags), switches);
   };
 }
 

@@ -26,7 +26,7 @@ const all: [string, CommandInfo][] = [
 const wordsOf = (line: string): string[] =>
   line
     .replace(/\[[^\]]*\]/g, '')
-    .replace(/#.*/, '')
+    .replace(/[#>;].*/, '')
     .split(/\s+/)
     // "…" behind a flag stands for its value, elsewhere for more of the same.
     .filter((word, i, words) => word !== '' && (word !== '…' || words[i - 1]?.startsWith('--')));

@@ -16,7 +16,13 @@ export interface CommandInfo {
 
 export const jsonFlag = { json: { does: 'the same as JSON' } } as const satisfies Flags;
 
+export const printFlag = {
+  'print-config': { does: 'shows every setting and where it comes from, and ends' },
+  json: { does: 'that as JSON' },
+} as const satisfies Flags;
+
 /** Switches of a command whose other flags are settings. */
 export interface Switches {
   readonly json?: boolean;
+  readonly 'print-config'?: boolean;
 }

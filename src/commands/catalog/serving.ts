@@ -8,15 +8,17 @@ import {
   linkFlags,
   listenFlags,
 } from '../../config-flags.ts';
-import type { CommandInfo } from './command-info.ts';
-import { jsonFlag } from './command-info.ts';
+import { jsonFlag, printFlag, type CommandInfo } from './command-info.ts';
 
 const { 'cache-dir': cacheDir, model } = fileFlags;
 
 export const serving = {
   serve: {
     does: 'runner and sidecar on this machine',
-    flags: { ...listenFlags, ...configFlags, ...fileFlags, ...computeFlags, ...keepFlags },
+    flags: {
+      ...{ ...listenFlags, ...configFlags, ...fileFlags, ...computeFlags, ...keepFlags },
+      ...printFlag,
+    },
     hasSettings: true,
     notes: [
       'Starts a runner process and keeps it alive. Any OpenAI client can use http://HOST:PORT/v1.',
@@ -26,14 +28,28 @@ export const serving = {
   },
   sidecar: {
     does: 'the sidecar alone, in front of a runner elsewhere',
-    flags: { ...linkFlags, ...listenFlags, ...configFlags, ...fileFlags },
+    flags: {
+      ...linkFlags,
+      ...listenFlags,
+      ...configFlags,
+      ...fileFlags,
+      ...printFlag,
+      ...jsonFlag,
+    },
     hasSettings: true,
     notes: ['--model must be the file that the runner has: the sidecar needs its tokenizer.'],
     examples: ['kvshare sidecar --runner http://127.0.0.1:8081 --config kvshare.yaml'],
   },
   runner: {
     does: 'the model behind the runner port; sees token ids, never text',
-    flags: { ...listenFlags, ...fileFlags, ...computeFlags, ...keepFlags },
+    flags: {
+      ...listenFlags,
+      ...fileFlags,
+      ...computeFlags,
+      ...keepFlags,
+      ...printFlag,
+      ...jsonFlag,
+    },
     hasSettings: true,
     notes: ['It trusts its network: only sidecars should reach it.'],
     examples: ['kvshare runner --port 8081 --kv-bytes 4GiB'],

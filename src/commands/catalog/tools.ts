@@ -1,6 +1,6 @@
 // Commands that explain, try out, or set up.
 import { availableParallelism } from 'node:os';
-import { fileFlags } from '../../config-flags.ts';
+import { fileFlags, settingFlags } from '../../config-flags.ts';
 import type { CommandInfo } from './command-info.ts';
 import { jsonFlag } from './command-info.ts';
 
@@ -43,6 +43,17 @@ export const tools = {
     },
     notes: ['A runner and a sidecar of its own; nothing that serves is touched.'],
     examples: ['kvshare drill --poison'],
+  },
+  config: {
+    does: 'schema: kvshare.yaml as JSON Schema, for editors; show: every setting and its origin',
+    takes: 'schema|show',
+    flags: { ...settingFlags, ...jsonFlag },
+    hasSettings: true,
+    notes: ['Secrets are masked. `kvshare serve --print-config` shows what serve would run with.'],
+    examples: [
+      'kvshare config schema > kvshare.schema.json',
+      'kvshare config show --config examples/kvshare.yaml',
+    ],
   },
   demo: {
     does: 'requests of four users against a served KVShare, as a table',
