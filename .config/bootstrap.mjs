@@ -21,7 +21,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 /** npm and the terminal both pass on one Ctrl-C: what comes this soon after it is the same one. */
 const SAME_SIGNAL_MS = 1_000;
 /** Longer than the runner and the sidecar may take to close. */
-const GRACE_MS = 20_000;
+const GRACE_MS = 35_000;
 
 /** Signals a whole process group; false when nobody is left in it. */
 function signalGroup(leader, signal) {

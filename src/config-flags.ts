@@ -10,6 +10,12 @@ import { schedulers } from './runner/schedulers.ts';
 export const listenFlags = {
   port: { value: 'PORT', fallback: '8080', does: 'port to listen on; 0 picks a free one' },
   host: { value: 'HOST', fallback: '127.0.0.1', does: 'address to listen on' },
+  // Kubernetes kills after 30 seconds.
+  'drain-seconds': {
+    value: 'N',
+    fallback: '25',
+    does: 'for answers under way when told to end',
+  },
   'log-level': {
     value: 'LEVEL',
     fallback: 'info',

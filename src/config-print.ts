@@ -137,6 +137,7 @@ function fileSettings(settings: Settings, text: string, env: NodeJS.ProcessEnv):
 const valueOf: Record<SettingName, (settings: Settings) => unknown> = {
   port: ({ port }) => port,
   host: ({ host }) => host,
+  'drain-seconds': ({ drainMs }) => drainMs / 1_000,
   'log-level': ({ logLevel }) => logLevel,
   config: ({ configPath }) => configPath,
   'cache-dir': ({ cacheDir }) => cacheDir,

@@ -43,6 +43,8 @@ export interface Settings extends FileSettings {
   readonly kv: KvSettings;
   /** Address of a runner that runs elsewhere (`kvshare sidecar --runner URL`). */
   readonly runnerUrl: string | null;
+  /** How long answers under way may take to finish when the process is told to end. */
+  readonly drainMs: number;
   readonly logLevel: string;
   readonly configPath: string | null;
 }
@@ -158,6 +160,7 @@ export function readSettings(
     kv: keeping(pick, cacheDir),
     runnerUrl: pick('runner', String) ?? null,
     logLevel: pick('log-level', String),
+    drainMs: pick('drain-seconds', parseCount) * 1_000,
   });
 }
 

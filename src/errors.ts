@@ -19,6 +19,8 @@ export const errorStatus = {
   request_timeout: 504,
   request_cancelled: 499,
   runner_unavailable: 503,
+  /** The server drains: it finishes what it has begun. */
+  shutting_down: 503,
   runner_failed: 502,
   upstream_failed: 502,
   internal_error: 500,

@@ -46,5 +46,5 @@ export async function runnerCommand(settings: Settings): Promise<void> {
     `kvshare runner on http://${settings.host}:${server.port} ` +
       `(${modelIdOf(model.path)}, ${backend.name}: ${backend.description})\n`,
   );
-  await runUntilSignal(() => server.close());
+  await runUntilSignal(() => server.close(settings.drainMs));
 }

@@ -32,7 +32,7 @@ export async function serveCommand(settings: Settings): Promise<void> {
     }
     announceReady(sidecar.port);
     process.stderr.write(`kvshare is ready at http://${settings.host}:${sidecar.port}\n`);
-    await runUntilSignal(() => sidecar.close());
+    await runUntilSignal(sidecar.close);
   } finally {
     await runner.close();
   }

@@ -58,7 +58,7 @@ export async function startSidecar(
     port,
     close: async () => {
       unwatch();
-      await sidecar.close();
+      await sidecar.close(settings.drainMs);
       await runner.close();
     },
   };
@@ -72,5 +72,5 @@ export async function sidecarCommand(settings: Settings): Promise<void> {
   const sidecar = await startSidecar(settings, settings.runnerUrl, log);
   announceReady(sidecar.port);
   process.stderr.write(`kvshare sidecar on http://${settings.host}:${sidecar.port}\n`);
-  await runUntilSignal(() => sidecar.close());
+  await runUntilSignal(sidecar.close);
 }

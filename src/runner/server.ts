@@ -1,5 +1,6 @@
 // The runner port over HTTP: what `kvshare runner` listens with. Token ids in, events out; no text ever.
 import { createServer } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import { KvShareError, toErrorBody } from '../errors.ts';
 import { closeNow, listen, type ListenOptions } from '../listen.ts';
@@ -8,7 +9,8 @@ import { BEAT_MS, encodeBeat, encodeEvent, paths } from '../protocol/wire.ts';
 
 export interface RunnerServer {
   readonly port: number;
-  close(): Promise<void>;
+  /** Nothing new is begun; what is being generated gets so long to finish. */
+  close(graceMs?: number): Promise<void>;
 }
 
 const MAX_BODY = '16mb';
@@ -68,7 +70,26 @@ async function relay(
   }
 }
 
-function createApp(runner: Runner): express.Express {
+/** Generations under way. */
+class Running {
+  isClosed = false;
+  #count = 0;
+  #onIdle: () => void = () => undefined;
+
+  enter(): () => void {
+    if (this.isClosed) throw new KvShareError('shutting_down', 'This runner is shutting down.');
+    this.#count++;
+    return () => {
+      if (--this.#count === 0) this.#onIdle();
+    };
+  }
+
+  async idle(): Promise<void> {
+    if (this.#count > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
+  }
+}
+
+function createApp(runner: Runner, running: Running): express.Express {
   const app = express();
   app.disable('x-powered-by');
   app.get(paths.livez, (_request, response) => void response.json({ status: 'ok' }));
@@ -78,9 +99,14 @@ function createApp(runner: Runner): express.Express {
     await relay(runner.watch(abort.signal), response, abort);
   });
   app.post(paths.generate, express.json({ limit: MAX_BODY }), async (request, response) => {
-    const abort = new AbortController();
-    const events = runner.generate(checkShape(request.body), abort.signal);
-    await relay(events, response, abort);
+    const leave = running.enter();
+    try {
+      const abort = new AbortController();
+      const events = runner.generate(checkShape(request.body), abort.signal);
+      await relay(events, response, abort);
+    } finally {
+      leave();
+    }
   });
   app.post(paths.compare, express.json({ limit: MAX_BODY }), async (request, response) => {
     if (!runner.compare) throw new KvShareError('not_found', 'This runner does not compare.');
@@ -110,10 +136,13 @@ function createApp(runner: Runner): express.Express {
 
 /** Port 0 picks a free one. */
 export async function serveRunner(runner: Runner, options: ListenOptions): Promise<RunnerServer> {
-  const server = createServer(createApp(runner));
+  const running = new Running();
+  const server = createServer(createApp(runner, running));
   return {
     port: await listen(server, options),
-    close: async () => {
+    close: async (graceMs = 0) => {
+      running.isClosed = true;
+      await Promise.race([running.idle(), sleep(graceMs, undefined, { ref: false })]);
       await closeNow(server);
       await runner.close();
     },

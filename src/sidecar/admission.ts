@@ -1,9 +1,12 @@
-// A bounded number of requests inside; the next one is told to come back instead of waiting unseen.
+// A bounded number of requests inside; the next one is told to come back instead of waiting unseen. When the door is
+// closed nobody new gets in, and whoever is inside finishes.
 import { KvShareError } from '../errors.ts';
 
 export class Admission {
   readonly #limit: number;
+  readonly #waiters: (() => void)[] = [];
   #inside = 0;
+  #isClosed = false;
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -13,14 +16,36 @@ export class Admission {
     return this.#inside;
   }
 
-  /** Throws `queue_full`; otherwise call the result once when the request is over. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Throws `shutting_down` or `queue_full`; otherwise call the result once when the request is over. */
   enter(): () => void {
+    this.checkOpen();
     if (this.#inside >= this.#limit) {
       throw new KvShareError('queue_full', `${this.#limit} requests are being served; try later.`);
     }
     this.#inside++;
     return () => {
       this.#inside--;
+      if (this.#inside === 0) for (const resolve of this.#waiters.splice(0)) resolve();
     };
+  }
+
+  /** Throws `shutting_down` once the door is closed. */
+  checkOpen(): void {
+    if (!this.#isClosed) return;
+    throw new KvShareError('shutting_down', 'This server is shutting down; ask another one.');
+  }
+
+  /** From now on nobody gets in. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  /** Resolves when nobody is inside. */
+  async empty(): Promise<void> {
+    if (this.#inside > 0) await new Promise<void>((resolve) => this.#waiters.push(resolve));
   }
 }

@@ -6,6 +6,7 @@ import type { SidecarContext } from './context.ts';
 import { handleCompletion } from './handle-completion.ts';
 import { passThrough } from './passthrough.ts';
 import { handlePlan } from './plan-route.ts';
+import { addProbes } from './probes.ts';
 
 const REQUEST_ID = /^[\w.:-]{1,128}$/;
 
@@ -23,19 +24,11 @@ function modelObject(context: SidecarContext): object {
   return { id: context.modelId, object: 'model', created: 0, owned_by: 'kvshare' };
 }
 
-function readiness({ link, admission, finder, modelId }: SidecarContext): object {
-  if (!link.connected) return { status: 'unavailable', causes: ['the runner is not reachable'] };
-  const { backend, generation, store } = link.info;
-  const isHealthy = store.tiers?.disk.isHealthy ?? true;
-  return {
-    status: isHealthy ? 'ready' : 'degraded',
-    causes: isHealthy ? [] : ['KV cannot be written to disk'],
-    model: modelId,
-    backend,
-    generation,
-    store,
-    donors: finder.index.size,
-    inFlight: admission.inside,
+/** While the server drains, whoever asks for more is sent elsewhere: on a new connection. */
+function refuseWhenClosed({ admission }: SidecarContext) {
+  return (_request: Request, _response: Response, next: NextFunction): void => {
+    admission.checkOpen();
+    next();
   };
 }
 
@@ -52,8 +45,8 @@ function sendError(context: SidecarContext) {
     if (response.headersSent) return void response.end();
     const status = error instanceof KvShareError ? error.status : 500;
     if (status === 429 || status === 503) response.set('retry-after', '1');
-    // A body that was not read to its end must not be taken for the next request.
-    if (status === 413) response.set('connection', 'close');
+    // A body that was not read to its end must not be taken for the next request; a server that goes wants none.
+    if (status === 413 || context.admission.isClosed) response.set('connection', 'close');
     response.status(status).json(toErrorBody(error));
   };
 }
@@ -70,6 +63,12 @@ export function createApp(context: SidecarContext, upstream: string | null): exp
   app.disable('x-powered-by');
   app.enable('case sensitive routing');
   app.use(nameRequest(context));
+  addProbes(app, context);
+  app.get('/metrics', async (_request, response) => {
+    if (context.link.connected) context.metrics.store.show(context.link.info.store);
+    response.type(context.metrics.contentType).send(await context.metrics.text());
+  });
+  app.use(refuseWhenClosed(context));
 
   app
     .route('/v1/chat/completions')
@@ -99,15 +98,6 @@ export function createApp(context: SidecarContext, upstream: string | null): exp
     .post((request, response) => handlePlan(context, request, response))
     .all(methodNotAllowed('POST'));
   app.get('/kvshare/plan.schema.json', (_request, response) => void response.json(planSchema));
-
-  app.get(['/livez', '/healthz'], (_request, response) => void response.json({ status: 'ok' }));
-  app.get('/readyz', (_request, response) => {
-    response.status(context.link.connected ? 200 : 503).json(readiness(context));
-  });
-  app.get('/metrics', async (_request, response) => {
-    if (context.link.connected) context.metrics.store.show(context.link.info.store);
-    response.type(context.metrics.contentType).send(await context.metrics.text());
-  });
 
   if (upstream !== null) app.use(passThrough(upstream));
   app.use(() => {

@@ -73,11 +73,15 @@ export interface Sidecar {
   listen(port: number, host: string): Promise<{ port: number }>;
   /** Other reuse settings from now on; requests that have begun keep theirs. */
   reload(settings: RouteSettings): void;
-  close(): Promise<void>;
+  /** Nobody new is served (readyz 503 at once); answers under way get so long to finish, then end with an error. */
+  close(graceMs?: number): Promise<void>;
 }
 
 const MIB = 2 ** 20;
 const REACH_MS = 2_000;
+const GRACE_MS = 2_000;
+/** What an answer that is ended needs to say so. */
+const FAREWELL_MS = 1_000;
 
 function recorder(metrics: SidecarMetrics): SidecarContext['record'] {
   return (route, { outcome, reason, receipt }: Provenance, ttftMs) => {
@@ -103,12 +107,28 @@ function openGuardFile({ guardFile, modelId, log }: SidecarOptions): GuardFile |
   });
 }
 
-async function closeServer(server: Server): Promise<void> {
+/** Whether it happened in time. */
+const within = (ms: number, happens: Promise<void>): Promise<boolean> =>
+  Promise.race([happens.then(() => true), sleep(ms, false, { ref: false })]);
+
+async function drain(
+  { admission, endings }: SidecarContext,
+  server: Server,
+  graceMs: number,
+): Promise<void> {
+  admission.close();
+  const until = performance.now() + graceMs;
+  if (!(await within(graceMs, admission.empty()))) {
+    endings.endAll();
+    await within(FAREWELL_MS, admission.empty());
+  }
+  if (!server.listening) return;
+  // What is proxied to the upstream gets the rest of the time.
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
-  const timer = setTimeout(() => server.closeAllConnections(), 2_000);
+  const restMs = Math.max(FAREWELL_MS, until - performance.now());
+  if (!(await within(restMs, closed))) server.closeAllConnections();
   await closed;
-  clearTimeout(timer);
 }
 
 export function createSidecar(options: SidecarOptions): Sidecar {
@@ -160,13 +180,13 @@ export function createSidecar(options: SidecarOptions): Sidecar {
       routes.replace(settings);
       metrics.addRoutes(routes.names);
     },
-    close: async () => {
+    close: async (graceMs = GRACE_MS) => {
       await idle.close();
       guardFile?.flush();
+      await drain(context, server, graceMs);
       await link.close();
       await meaning?.close();
       await context.recorder?.close();
-      if (server.listening) await closeServer(server);
     },
   };
 }

@@ -1,5 +1,5 @@
-// The ways a request ends before its answer does: the client leaves, or its time is over. Both abort the
-// runner within one step; only the second is told to anybody.
+// The ways a request ends before its answer does: the client leaves, its time is over, or the server has to go. All
+// abort the runner within one step; all but the first are told to the client.
 import type { Response } from 'express';
 import { KvShareError } from '../errors.ts';
 
@@ -12,6 +12,7 @@ export interface Ending {
 
 export class Endings {
   readonly #deadlineMs: number;
+  readonly #running = new Set<(why: KvShareError) => void>();
 
   constructor(deadlineMs: number) {
     this.#deadlineMs = deadlineMs;
@@ -19,25 +20,33 @@ export class Endings {
 
   start(response: Response): Ending {
     const abort = new AbortController();
-    let late = false;
-    const timer = setTimeout(() => {
-      late = true;
+    let reason: KvShareError | null = null;
+    const end = (why: KvShareError): void => {
+      reason = why;
       abort.abort();
+    };
+    const timer = setTimeout(() => {
+      end(new KvShareError('request_timeout', `No answer within ${this.#deadlineMs} ms.`));
     }, this.#deadlineMs);
     const onClose = (): void => {
       if (!response.writableFinished) abort.abort();
     };
     response.on('close', onClose);
+    this.#running.add(end);
     return {
       signal: abort.signal,
-      explain: (error) =>
-        late
-          ? new KvShareError('request_timeout', `No answer within ${this.#deadlineMs} ms.`)
-          : error,
+      explain: (error) => reason ?? error,
       done: () => {
         clearTimeout(timer);
         response.off('close', onClose);
+        this.#running.delete(end);
       },
     };
+  }
+
+  /** Nobody gets more time. */
+  endAll(): void {
+    const why = new KvShareError('shutting_down', 'This server had to stop before the answer did.');
+    for (const end of [...this.#running]) end(why);
   }
 }
