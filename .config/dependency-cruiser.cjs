@@ -331,7 +331,7 @@ module.exports = {
     ),
     owner(
       'express',
-      '^src/(sidecar/|runner/server\\.ts)',
+      '^src/(sidecar/|runner/(server|control-routes)\\.ts)',
       'Two servers: the sidecar and the runner port.',
     ),
     owner(

@@ -12,9 +12,13 @@ export const errorStatus = {
   context_length_exceeded: 400,
   body_too_large: 413,
   invalid_api_key: 401,
+  /** A key that is known, but not for this. */
+  forbidden: 403,
   model_not_found: 404,
   not_found: 404,
   method_not_allowed: 405,
+  /** More would be pinned than may be. */
+  pin_refused: 409,
   queue_full: 429,
   request_timeout: 504,
   request_cancelled: 499,
@@ -22,6 +26,8 @@ export const errorStatus = {
   /** The server drains: it finishes what it has begun. */
   shutting_down: 503,
   runner_failed: 502,
+  /** This kind of runner cannot do that at all. */
+  runner_unable: 501,
   upstream_failed: 502,
   internal_error: 500,
   // reuse plans
@@ -68,6 +74,7 @@ export interface ErrorBody {
 
 const errorType = (status: number): string => {
   if (status === 401) return 'authentication_error';
+  if (status === 403) return 'permission_error';
   if (status === 429) return 'rate_limit_error';
   return status < 500 ? 'invalid_request_error' : 'server_error';
 };

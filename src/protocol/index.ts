@@ -22,3 +22,4 @@ export type {
   StoredContext,
 } from './generation.ts';
 export type { Runner, RunnerCapabilities, RunnerInfo, SpeedTable, StoreEvent } from './runner.ts';
+export type { StoreControl, StoredReport, StoreTier } from './store-control.ts';

@@ -4,6 +4,7 @@ import type { KvLayout } from '../kv/index.ts';
 import type { CompareRequest, Comparison } from './comparison.ts';
 import type { TopUpSelector } from './reuse-plan.ts';
 import type { GenerateEvent, GenerateRequest, StoredContext } from './generation.ts';
+import type { StoreControl } from './store-control.ts';
 
 /** Measured by the runner at start and refined by every request; the planner's break-even uses it. */
 export interface SpeedTable {
@@ -21,7 +22,9 @@ export interface RunnerCapabilities {
   /** Imports of tokens that only stand for the same thing (policy `semantic`). */
   readonly unequalTokens: boolean;
   /** `Runner.compare`: without it reuse cannot be guarded. */
-  readonly compare: boolean;
+  readonly compare?: boolean;
+  /** Whether stored KV can be listed, deleted and pinned by name. */
+  readonly storeControl?: boolean;
 }
 
 /** What a store keeps beside live tensors, and what it did since the start. */
@@ -95,5 +98,7 @@ export interface Runner {
   compare?(request: CompareRequest, signal: AbortSignal): Promise<Comparison | null>;
   /** Store changes until the signal aborts; throws when the connection is lost. */
   watch(signal: AbortSignal): AsyncIterable<StoreEvent>;
+  /** Of use when the capabilities say `storeControl`; otherwise its calls throw `runner_unable`. */
+  readonly control?: StoreControl;
   close(): Promise<void>;
 }

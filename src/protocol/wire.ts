@@ -7,6 +7,10 @@ export const paths = {
   generate: '/v1/generate',
   compare: '/v1/compare',
   watch: '/v1/watch',
+  store: '/v1/store',
+  remove: '/v1/store/remove',
+  pin: '/v1/store/pin',
+  unpin: '/v1/store/unpin',
   livez: '/livez',
 } as const;
 

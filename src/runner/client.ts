@@ -10,6 +10,8 @@ import type {
   GenerateRequest,
   Runner,
   RunnerInfo,
+  StoreControl,
+  StoredReport,
   StoreEvent,
 } from '../protocol/index.ts';
 import { decodeEvents, paths } from '../protocol/wire.ts';
@@ -35,10 +37,21 @@ export class RunnerClient implements Runner {
     });
   }
 
-  async info(): Promise<RunnerInfo> {
-    const signal = AbortSignal.timeout(this.#idleMs);
-    const response = await this.#request({ method: 'GET', path: paths.info, signal });
-    return (await response.body.json()) as RunnerInfo;
+  info(): Promise<RunnerInfo> {
+    return this.#json<RunnerInfo>({ method: 'GET', path: paths.info });
+  }
+
+  get control(): StoreControl {
+    const post = (path: string, body: object): Promise<string[]> => {
+      const headers = { 'content-type': 'application/json' };
+      return this.#control({ method: 'POST', path, headers, body: JSON.stringify(body) });
+    };
+    return {
+      list: () => this.#control<StoredReport[]>({ method: 'GET', path: paths.store }),
+      remove: (segments) => post(paths.remove, { segments }),
+      pin: (segments, ms) => post(paths.pin, { segments, ms }),
+      unpin: (segments) => post(paths.unpin, { segments }),
+    };
   }
 
   async *generate(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<GenerateEvent> {
@@ -70,6 +83,22 @@ export class RunnerClient implements Runner {
 
   async close(): Promise<void> {
     await this.#pool.destroy();
+  }
+
+  async #json<T>(options: Omit<Dispatcher.RequestOptions, 'origin'>): Promise<T> {
+    const signal = AbortSignal.timeout(this.#idleMs);
+    const response = await this.#request({ ...options, signal });
+    return (await response.body.json()) as T;
+  }
+
+  /** A runner without the optional half of the port does not know these paths. */
+  async #control<T>(options: Omit<Dispatcher.RequestOptions, 'origin'>): Promise<T> {
+    try {
+      return await this.#json<T>(options);
+    } catch (error) {
+      if (!(error instanceof KvShareError) || error.code !== 'not_found') throw error;
+      throw new KvShareError('runner_unable', 'This runner’s store cannot be controlled.');
+    }
   }
 
   async *#events<T>(

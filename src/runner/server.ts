@@ -5,6 +5,8 @@ import express, { type NextFunction, type Request, type Response } from 'express
 import { KvShareError, toErrorBody } from '../errors.ts';
 import { closeNow, listen, type ListenOptions } from '../listen.ts';
 import type { CompareRequest, GenerateRequest, Runner } from '../protocol/index.ts';
+import { addControlRoutes } from './control-routes.ts';
+import { Running } from './running.ts';
 import { BEAT_MS, encodeBeat, encodeEvent, paths } from '../protocol/wire.ts';
 
 export interface RunnerServer {
@@ -70,25 +72,6 @@ async function relay(
   }
 }
 
-/** Generations under way. */
-class Running {
-  isClosed = false;
-  #count = 0;
-  #onIdle: () => void = () => undefined;
-
-  enter(): () => void {
-    if (this.isClosed) throw new KvShareError('shutting_down', 'This runner is shutting down.');
-    this.#count++;
-    return () => {
-      if (--this.#count === 0) this.#onIdle();
-    };
-  }
-
-  async idle(): Promise<void> {
-    if (this.#count > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
-  }
-}
-
 function createApp(runner: Runner, running: Running): express.Express {
   const app = express();
   app.disable('x-powered-by');
@@ -114,6 +97,7 @@ function createApp(runner: Runner, running: Running): express.Express {
     response.on('close', () => abort.abort());
     response.json(await runner.compare(checkComparison(request.body), abort.signal));
   });
+  if (runner.control) addControlRoutes(app, runner.control);
   app.use((_request, _response, next) => next(new KvShareError('not_found', 'No such path.')));
   app.use((error: unknown, _request: Request, response: Response, next: NextFunction) => {
     if (response.headersSent) {

@@ -341,7 +341,6 @@ describe('planReuse, case by case', () => {
         fullLayers: false,
         decodeRefresh: false,
         unequalTokens: false,
-        compare: false,
       },
     });
     const asked = { topUp, fullLayers: 2 };

@@ -83,6 +83,31 @@ export function runnerContract(
     await close();
   });
 
+  it('lists, pins and deletes what is stored, when it says that it can', async () => {
+    const { runner, close } = await open();
+    const { control } = runner;
+    if ((await runner.info()).capabilities.storeControl !== true || !control) return close();
+    const { stored } = await collect(runner.generate(requestOf(tokens), never));
+    const { segment } = stored!;
+    expect(await control.list()).toEqual([{ segment, tier: 'live', pinnedForMs: null }]);
+    expect(await control.pin([segment, 'never.0'], 60_000)).toEqual([segment]);
+    const [pinned] = await control.list();
+    expect(pinned!.pinnedForMs).toBeGreaterThan(50_000);
+    expect(await control.unpin([segment])).toEqual([segment]);
+    expect(await control.unpin([segment])).toEqual([]);
+    const events = runner.watch(never)[Symbol.asyncIterator]();
+    await events.next();
+    expect(await control.remove([segment, segment])).toEqual([segment]);
+    expect((await events.next()).value).toEqual({ type: 'evicted', segments: [segment] });
+    await events.return?.();
+    expect([await control.list(), await control.remove([segment])]).toEqual([[], []]);
+    const entry = { segment, donorStart: 0, targetStart: 0, length: 30, exact: true };
+    const plan = planOf(40, [entry], [], FINGERPRINT);
+    const { receipt } = await collect(runner.generate(requestOf(tokens, { plan }), never));
+    expect(receipt).toMatchObject({ degraded: 'segment-evicted', exactTokens: 0 });
+    return close();
+  });
+
   it('ends an aborted generation without an error', async () => {
     const { runner, close } = await open();
     const abort = new AbortController();

@@ -49,7 +49,6 @@ export class ScriptedRunner implements Runner {
         fullLayers: false,
         decodeRefresh: false,
         unequalTokens: false,
-        compare: false,
       },
       generation: this.generation,
       model: { id: 'tiny', contextLength: 4096, vocabSize: 288 },

@@ -38,7 +38,6 @@ const info: Omit<RunnerInfo, 'model'> = {
     fullLayers: false,
     decodeRefresh: false,
     unequalTokens: false,
-    compare: false,
   },
   generation: GENERATION,
   backend: { name: 'instant', description: 'answers at once, computes nothing' },

@@ -89,6 +89,7 @@ export const capabilities: RunnerCapabilities = {
   decodeRefresh: true,
   unequalTokens: true,
   compare: true,
+  storeControl: true,
 };
 
 function checkExtras({ topUp, decodeRefresh }: ReusePlan): void {

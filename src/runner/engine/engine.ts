@@ -10,6 +10,7 @@ import {
   type GenerateRequest,
   type Runner,
   type RunnerInfo,
+  type StoreControl,
   type StoreEvent,
 } from '../../protocol/index.ts';
 import type { Tf } from '../backend/index.ts';
@@ -17,6 +18,7 @@ import { WaitingQueue, type Job } from '../schedule/waiting-queue.ts';
 import type { Scheduler } from '../schedulers.ts';
 import { layoutOf } from '../model/model-config.ts';
 import type { Transformer } from '../model/transformer.ts';
+import { controlStore } from '../store/control-store.ts';
 import type { DiskStore } from '../store/disk/disk-store.ts';
 import type { KvTiers } from '../store/kv-store-options.ts';
 import { KvStore } from '../store/kv-store.ts';
@@ -101,6 +103,10 @@ export class Engine implements Runner {
       chunkSize: () =>
         this.#inPhase('decode').length > 0 ? Math.min(chunkTokens, sharedChunkTokens) : chunkTokens,
     };
+  }
+
+  get control(): StoreControl {
+    return controlStore(this.#store);
   }
 
   get store(): KvStore {

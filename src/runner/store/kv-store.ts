@@ -8,6 +8,7 @@ import { bytesPerToken } from '../../kv/index.ts';
 import type { RunnerInfo, StoredContext } from '../../protocol/index.ts';
 import type { KvBlock } from '../model/kv-block.ts';
 import { checkContexts } from './check-contexts.ts';
+import { ContextPins } from './context-pins.ts';
 import { ContextRecords } from './context-records.ts';
 import type { DiskStore } from './disk/disk-store.ts';
 import { headViews, newPage, pagesOf, viewLength, type KvPage, type PageView } from './kv-page.ts';
@@ -39,6 +40,7 @@ export class KvStore {
   readonly #sightings: Sightings | null;
   readonly #bytesPerToken: number;
   readonly names: SegmentNames;
+  readonly contextPins: ContextPins;
   #refused = 0;
   #notFinite = 0;
   #evicted: string[] = [];
@@ -47,19 +49,21 @@ export class KvStore {
 
   constructor(options: KvStoreOptions) {
     const { tf, disk = null, hostFormat = 'fp32', hostBytes = 0, diskBytes = 0 } = options;
+    const { maxBytes, scopeShare = 1, now = () => performance.now() } = options;
     this.#options = options;
     this.#bytesPerToken = bytesPerToken(options.layout);
     this.names = new SegmentNames(options.generation);
     this.#pool = new PagePool({
-      liveBytes: options.maxBytes,
+      liveBytes: maxBytes,
       hostBytes,
       diskBytes,
-      scopeShare: options.scopeShare ?? 1,
+      scopeShare,
       disk,
-      now: options.now ?? (() => performance.now()),
+      now,
       onLost: (page) => this.#lose(page),
       onUnfiled: (page) => page.holders.forEach((segment) => this.#records?.remove(segment)),
     });
+    this.contextPins = new ContextPins(this.#pool.pins, now, { maxBytes, scopeShare });
     this.#records = disk && new ContextRecords(disk, this.#pool, (id) => this.#contexts.peek(id));
     this.#mover = new PageMover({
       tf,
@@ -127,6 +131,11 @@ export class KvStore {
     return [...this.#contexts.values()].map((entry) => entry.context).reverse();
   }
 
+  /** Of a context that is stored, whoever used it last; null = it is not. */
+  pagesOf(segment: string): KvPage[] | null {
+    return this.#contexts.peek(segment)?.views.map(({ page }) => page) ?? null;
+  }
+
   /** Asks for the pages of a request that is about to start; the others go on meanwhile. */
   bring(wanted: readonly Wanted[]): Bringing {
     const { host, disk, pins } = this.#pool;
@@ -184,6 +193,13 @@ export class KvStore {
   shed(): void {
     this.#pool.shed();
     this.#announce();
+  }
+
+  /** Resolves when what was on disk is gone from there, too. */
+  async remove(segments: readonly string[]): Promise<void> {
+    for (const segment of segments) this.#contexts.delete(segment);
+    this.#announce();
+    await this.#options.disk?.settled();
   }
 
   /** Forgets everything, on disk, too. */
@@ -259,8 +275,13 @@ export class KvStore {
   }
 
   #set(context: StoredContext, views: readonly PageView[]): void {
+    // Pinned contexts are never the least recently used one.
+    const isFull = this.#contexts.size >= MAX_CONTEXTS;
+    if (isFull) for (const pinned of this.contextPins.segments()) this.#contexts.get(pinned);
     this.#contexts.set(context.segment, { context, views });
-    for (const { page } of views) this.#pool.touch(page);
+    const pages = views.map(({ page }) => page);
+    for (const page of pages) this.#pool.touch(page);
+    this.contextPins.follow(context.segment, pages);
     this.#records?.add(context.segment);
     this.#mover.tend();
   }
@@ -296,6 +317,7 @@ export class KvStore {
   /** The context has left. */
   #forget(segment: string, entry: StoredKv): void {
     this.#evicted.push(segment);
+    this.contextPins.release(segment);
     this.#records?.remove(segment, this.#isClosing);
     for (const { page } of entry.views) this.#leave(page, segment);
   }
