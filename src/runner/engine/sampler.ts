@@ -15,21 +15,40 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
-/** Token ids in the nucleus with their weights, most likely first. */
-function nucleus(logits: Float32Array, temperature: number, topP: number): [number, number][] {
+/** By token id, relative to the most likely one. */
+function weightsOf(logits: Float32Array, temperature: number): Float64Array {
   const top = logits[mostLikely(logits)]!;
-  // exp(-20) is below any share that sampling could notice; it keeps the sort short.
-  const candidates: [number, number][] = [];
-  let total = 0;
+  const weights = new Float64Array(logits.length);
   for (let id = 0; id < logits.length; id++) {
-    const weight = Math.exp((logits[id]! - top) / temperature);
-    total += weight;
-    if (weight > 2e-9) candidates.push([id, weight]);
+    weights[id] = Math.exp((logits[id]! - top) / temperature);
   }
-  candidates.sort((a, b) => b[1] - a[1] || a[0] - b[0]);
-  let sum = 0;
-  const cut = candidates.findIndex(([, weight]) => (sum += weight) >= topP * total);
-  return cut < 0 ? candidates : candidates.slice(0, cut + 1);
+  return weights;
+}
+
+const sum = (weights: Float64Array): number => {
+  let total = 0;
+  for (const weight of weights) total += weight;
+  return total;
+};
+
+/** Sorting a whole vocabulary takes longer than a step of the model: first the few that matter, then more. */
+const LEAST_WEIGHTS = [1e-3, 1e-6, 0];
+
+/** Of these weights only the nucleus: the most likely tokens whose share together is at least `topP`. */
+function nucleus(weights: Float64Array, topP: number): Float64Array {
+  const wanted = topP * sum(weights);
+  for (const least of LEAST_WEIGHTS) {
+    const ids: number[] = [];
+    for (let id = 0; id < weights.length; id++) if (weights[id]! > least) ids.push(id);
+    ids.sort((a, b) => weights[b]! - weights[a]! || a - b);
+    let reached = 0;
+    const cut = ids.findIndex((id) => (reached += weights[id]!) >= wanted);
+    if (cut < 0) continue;
+    const kept = new Float64Array(weights.length);
+    for (const id of ids.slice(0, cut + 1)) kept[id] = weights[id]!;
+    return kept;
+  }
+  return weights;
 }
 
 export function sampleToken(
@@ -37,12 +56,14 @@ export function sampleToken(
   { temperature, topP }: Pick<SamplingOptions, 'temperature' | 'topP'>,
   random: () => number,
 ): number {
-  if (temperature === 0) return mostLikely(logits);
-  const candidates = nucleus(logits, temperature, topP);
-  let left = random() * candidates.reduce((sum, [, weight]) => sum + weight, 0);
-  for (const [id, weight] of candidates) {
-    left -= weight;
+  const best = mostLikely(logits);
+  if (temperature === 0) return best;
+  const all = weightsOf(logits, temperature);
+  const weights = topP < 1 ? nucleus(all, topP) : all;
+  let left = random() * sum(weights);
+  for (let id = 0; id < weights.length; id++) {
+    left -= weights[id]!;
     if (left < 0) return id;
   }
-  return candidates[0]![0];
+  return best;
 }
