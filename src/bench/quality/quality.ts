@@ -3,7 +3,7 @@
 import type { CaseContext, CaseMeasure, PolicyVariant } from './measure-case.ts';
 import { measureCase } from './measure-case.ts';
 import { compare, paretoPoints, type Comparison, type ParetoPoint } from './pareto.ts';
-import { PartialResults } from './partial-results.ts';
+import { PartialResults, type Subject } from '../partial-results.ts';
 import type { QualityCase } from './quality-case.ts';
 import { summarise, type Summary } from './summarise.ts';
 
@@ -73,17 +73,26 @@ export function reportQuality(
   };
 }
 
+const subjectOf = (one: QualityCase, { name, options }: PolicyVariant): Subject => [
+  one,
+  name,
+  options,
+];
+
 export async function runQuality(options: QualityOptions): Promise<QualityReport> {
   const { cases, policies, model, prober, meaning, partialPath, onProgress } = options;
   const fingerprint = `${prober.fingerprint} ${meaning?.embedder.fingerprint ?? 'no vectors'}`;
-  const partial = await PartialResults.open(partialPath, fingerprint);
+  const partial = await PartialResults.open<CaseMeasure>(partialPath, fingerprint);
   for (const [at, one] of cases.entries()) {
     onProgress(at, cases.length, one.id);
-    const missing = policies.filter((policy) => !partial.get(one, policy));
+    const missing = policies.filter((policy) => !partial.get(subjectOf(one, policy)));
     if (missing.length === 0) continue;
-    await partial.add(one, missing, await measureCase(one, missing, options));
+    const measures = await measureCase(one, missing, options);
+    await partial.add(missing.map((policy, i) => [subjectOf(one, policy), measures[i]!]));
   }
-  const measures = policies.flatMap((policy) => cases.map((one) => partial.get(one, policy)!));
+  const measures = policies.flatMap((policy) =>
+    cases.map((one) => partial.get(subjectOf(one, policy))!),
+  );
   const names = policies.map(({ name }) => name);
   const report = reportQuality(model, names, measures);
   await partial.remove();

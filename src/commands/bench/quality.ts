@@ -11,20 +11,15 @@ import {
   runQuality,
   type PolicyVariant,
 } from '../../bench/index.ts';
-import { quietTensorflow, readSettings, type Settings } from '../../config.ts';
 import { KvShareError } from '../../errors.ts';
 import { policyNames } from '../../protocol/index.ts';
 import { optionsOf } from '../../reuse/index.ts';
-import { loadProbe } from '../../runner/load-probe.ts';
 import { suites } from '../catalog/index.ts';
 import { modelIdOf } from '../model-id.ts';
-import { provisionBackend, provisionModel, provisionTokenizer } from '../provision.ts';
 import { parseVariant } from '../replay-command.ts';
+import { openProbe } from './open-probe.ts';
 import { countOf, defineSuite, listOf, withProgress } from './suite.ts';
 import { withMeaning } from './with-meaning.ts';
-
-/** Donors and target of the longest cases, several times over. */
-const KV_BYTES = 2 * 2 ** 30;
 
 async function casesOf(values: { cases?: string; families?: string; limit?: string }) {
   const all = values.cases === undefined ? builtInCases : await readCases(values.cases);
@@ -45,22 +40,6 @@ function policiesOf(names: string, variants: readonly string[] = []): PolicyVari
   return policies;
 }
 
-async function openProbe(settings: Settings) {
-  const backend = await provisionBackend(settings);
-  const model = await provisionModel(settings);
-  const tokenizer = await provisionTokenizer(model);
-  const prober = await loadProbe({
-    backend,
-    precision: settings.precision,
-    modelPath: model.path,
-    modelSha256: model.sha256,
-    tokenizerSha256: tokenizer.sha256,
-    chatTemplateSha256: tokenizer.chatTemplateSha256,
-    maxKvBytes: KV_BYTES,
-  });
-  return { model, tokenizer, prober };
-}
-
 /** The report as a page with its plot, beside the JSON. */
 async function writePage(out: string, report: Awaited<ReturnType<typeof runQuality>>) {
   const base = out.replace(/\.json$/, '');
@@ -71,11 +50,8 @@ async function writePage(out: string, report: Awaited<ReturnType<typeof runQuali
 export const quality = defineSuite(suites.quality.flags, async (values) => {
   const { out } = values as { out?: string };
   const [cases, policies] = [await casesOf(values), policiesOf(values.policies, values.variant)];
-  quietTensorflow();
-  const modelFlag = values.model === undefined ? [] : ['--model', values.model];
-  const settings = readSettings(['--backend', values.backend, ...modelFlag]);
-  const { model, tokenizer, prober } = await openProbe(settings);
-  const where = { cacheDir: settings.cacheDir, model, tokenizer };
+  const { cacheDir, model, tokenizer, prober } = await openProbe(values);
+  const where = { cacheDir, model, tokenizer };
   const report = await withMeaning({ name: values.embedder, ...where }, (meaning) =>
     withProgress((onProgress) =>
       runQuality({

@@ -1,12 +1,9 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { builtInCases } from '../../../src/bench/quality/cases/index.ts';
-import { PartialResults } from '../../../src/bench/quality/partial-results.ts';
 import { limitByFamily, readCases } from '../../../src/bench/quality/quality-case.ts';
-import { optionsOf } from '../../../src/reuse/index.ts';
-import { measureOf } from '../../support/quality-measures.ts';
 
 let folder = '';
 beforeAll(async () => {
@@ -97,40 +94,5 @@ describe('a case file', () => {
     await expect(read([good, good])).rejects.toThrow('twice');
     await expect(read([])).rejects.toThrow('is empty');
     await expect(readCases(join(folder, 'none.jsonl'))).rejects.toThrow('cannot be read');
-  });
-});
-
-describe('a run that was killed', () => {
-  const policy = { name: 'exact', options: optionsOf('exact') };
-  const other = { name: 'naive', options: optionsOf('naive') };
-
-  it('goes on with what it has measured, and measures again what was cut off', async () => {
-    const path = join(folder, 'out.json.partial.jsonl');
-    const first = await PartialResults.open(path, 'model-a');
-    const measures = [measureOf({ kl32: 0.1 }), measureOf({ kl32: 0.2 })];
-    await first.add(good, [policy, other], measures);
-    const text = await readFile(path, 'utf8');
-    await writeFile(path, text.slice(0, -20));
-
-    const again = await PartialResults.open(path, 'model-a');
-    expect(again.get(good, policy)).toEqual(measures[0]);
-    expect(again.get(good, other)).toBeUndefined();
-    await again.add(good, [other], [measures[1]!]);
-    const third = await PartialResults.open(path, 'model-a');
-    expect(third.get(good, other)).toEqual(measures[1]);
-    await third.remove();
-    await expect(readFile(path)).rejects.toThrow();
-  });
-
-  it('takes nothing over from another model, case or setting', async () => {
-    const path = join(folder, 'other.partial.jsonl');
-    const first = await PartialResults.open(path, 'model-a');
-    await first.add(good, [policy], [measureOf()]);
-    expect((await PartialResults.open(path, 'model-b')).get(good, policy)).toBeUndefined();
-    const again = await PartialResults.open(path, 'model-a');
-    expect(again.get({ ...good, reference: 'new' }, policy)).toBeUndefined();
-    const changed = { ...policy, options: { ...policy.options, seam: 8 } };
-    expect(again.get(good, changed)).toBeUndefined();
-    expect(again.get(good, policy)).toEqual(measureOf());
   });
 });
