@@ -1,5 +1,5 @@
 // What the suite needs of a runner, without tensors: prompts held still behind their prefill. src/runner/probe has it.
-import type { Receipt, ReusePlan } from '../../protocol/index.ts';
+import type { Receipt, ReusePlan, SamplingOptions } from '../../protocol/index.ts';
 import type { PlanInput } from '../../reuse/index.ts';
 
 export interface Probed {
@@ -13,6 +13,8 @@ export interface Probed {
   logits(answer: readonly number[]): Iterable<Float32Array>;
   /** The greedy answer, `begun` by these tokens; up to and with a stop token. */
   greedy(begun: readonly number[], maxTokens: number, stopTokens: readonly number[]): number[];
+  /** An answer for each of these, drawn as they say; up to and with a stop token. */
+  sample(draws: readonly SamplingOptions[]): number[][];
   close(): void;
 }
 

@@ -1,25 +1,33 @@
 // What the engine does to one prompt, held still: prefill with a plan, then the distributions along any tokens, as
 // often as asked. For measuring what reuse does to answers; no scheduling, no events.
-import type { GenerateRequest, Receipt, ReusePlan, RunnerInfo } from '../../protocol/index.ts';
+import type {
+  GenerateRequest,
+  Receipt,
+  ReusePlan,
+  RunnerInfo,
+  SamplingOptions,
+} from '../../protocol/index.ts';
 import type { KvLayout } from '../../kv/index.ts';
 import { mostLikely } from '../../distributions.ts';
 import { KvShareError } from '../../errors.ts';
 import { capabilities, checkRequest } from '../engine/check-request.ts';
 import { completePrompt, forcedLogits } from '../engine/forced-tokens.ts';
 import type { StepContext } from '../engine/forward-rows.ts';
+import { sampleToken } from '../engine/sampler.ts';
 import { Sequence } from '../engine/sequence.ts';
 import { keepPrompt } from '../engine/steps.ts';
 import { shareBlock } from '../model/kv-block.ts';
 import { layoutOf } from '../model/model-config.ts';
 import type { Transformer } from '../model/transformer.ts';
 import { KvStore } from '../store/kv-store.ts';
+import { decodeTogether } from './decode-together.ts';
 
 /** The engine's own, so that numbers are the ones that are served. */
 const CHUNK_TOKENS = 400;
 
 const never = new AbortController().signal;
 
-const sampling: GenerateRequest['sampling'] = {
+const greedySampling: SamplingOptions = {
   ...{ temperature: 0, topP: 1, seed: 0, maxTokens: 1 },
   stopTokens: [],
 };
@@ -93,15 +101,26 @@ export class ProbedPrompt {
     }
   }
 
+  /** An answer for each of these, drawn by the engine's sampler; up to and with a stop token. */
+  sample(draws: readonly SamplingOptions[]): number[][] {
+    const copies = draws.map((sampling) => {
+      const copy = this.#fork(sampling);
+      copy.generated.push(sampleToken(this.#first, sampling, copy.random));
+      return copy;
+    });
+    decodeTogether(this.#step, copies);
+    return copies.map(({ generated }) => generated);
+  }
+
   close(): void {
     this.#sequence.live.clear();
   }
 
   /** The same state, to go on from without changing this one. */
-  #fork(): Sequence {
+  #fork(sampling = greedySampling): Sequence {
     const { tf } = this.#step.model;
     const { request, live, stale } = this.#sequence;
-    const copy = new Sequence(request, never);
+    const copy = new Sequence({ ...request, sampling }, never);
     copy.live.append(shareBlock(tf, live.joined(tf)!), live.positions);
     copy.stale = [...stale];
     return copy;
@@ -137,7 +156,7 @@ export class Probe {
   prefill(tokens: Int32Array, plan: ReusePlan | null): ProbedPrompt {
     const request: GenerateRequest = {
       ...{ requestId: 'probe', scope: PROBE_SCOPE, owner: null, store: true },
-      ...{ tokens: [...tokens], plan, sampling },
+      ...{ tokens: [...tokens], plan, sampling: greedySampling },
     };
     const { model, store } = this.#step;
     checkRequest(request, model.config, this.fingerprint, store);
