@@ -21,5 +21,12 @@ export type {
   SamplingOptions,
   StoredContext,
 } from './generation.ts';
-export type { Runner, RunnerCapabilities, RunnerInfo, SpeedTable, StoreEvent } from './runner.ts';
 export type { StoreControl, StoredReport, StoreTier } from './store-control.ts';
+export type {
+  ImportAbility,
+  Runner,
+  RunnerCapabilities,
+  RunnerInfo,
+  SpeedTable,
+  StoreEvent,
+} from './runner.ts';

@@ -14,8 +14,17 @@ export interface SpeedTable {
   readonly importMsPerToken: number;
 }
 
-/** What a runner can do beyond importing and recomputing ranges; plans that ask for more are refused. */
+/**
+ * What a runner can import. `runs`: tokens of any of its contexts at any place, others computed in between.
+ * `prefix`: the beginning of one context in its place, as far as it is equal, which may be further than planned.
+ * `cuts`: that, and behind it what follows in the same context, moved up where text was cut out; nothing in between
+ * is computed.
+ */
+export type ImportAbility = 'runs' | 'cuts' | 'prefix';
+
+/** What a runner can do; plans that ask for more are refused. */
 export interface RunnerCapabilities {
+  readonly imports: ImportAbility;
   readonly topUp: readonly TopUpSelector[];
   readonly fullLayers: boolean;
   readonly decodeRefresh: boolean;

@@ -135,6 +135,7 @@ export const replayRunner: Pick<RunnerInfo, 'fingerprint' | 'speeds' | 'capabili
       importMsPerToken: 0.05,
     },
     capabilities: {
+      imports: 'runs',
       topUp: ['query-attention', 'v-deviation', 'dhd'],
       fullLayers: true,
       decodeRefresh: true,

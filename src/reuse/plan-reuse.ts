@@ -7,6 +7,7 @@ import { chooseRuns } from './choose-runs.ts';
 import { refreshOf } from './closure.ts';
 import { hasCriticalEdit } from './edits.ts';
 import { inversionShare } from './inversion-share.ts';
+import { cutsDraft } from './limited-imports.ts';
 import type { PlanDecision, PlanReason } from './options.ts';
 import { paraphrasePieces } from './paraphrase.ts';
 import { cutRun, targetEnd, type Piece } from './piece.ts';
@@ -132,6 +133,22 @@ function whyNone(
   return importMsPerToken < prefillMsPerToken ? 'too-little-reuse' : 'below-break-even';
 }
 
+/** For a runner that cannot import runs: the base, and what follows it where text was cut out. */
+function planWithinReach(
+  input: PlanInput,
+  base: readonly Piece[],
+  plain: PlanDecision,
+  window: TokenRange,
+): PlanDecision {
+  const closed = cutsDraft(input, base);
+  if (!closed) {
+    const missed = whyNone(input, similarRuns(input), window) !== null;
+    return missed ? { ...plain, reason: 'runner-unable' } : plain;
+  }
+  const reason = objection(input, base, closed, plain);
+  return reason ? { ...plain, reason } : assemble(input, closed, 'full');
+}
+
 const byTarget = (a: Piece, b: Piece): number => a.targetStart - b.targetStart;
 
 /** Pure: the same input gives the same decision. */
@@ -149,6 +166,7 @@ export function planReuse(given: PlanInput): PlanDecision {
   const base = continuationBase(input, endOf(exact)) ?? exact;
   const plain = assemble(input, draftOf(input, base, []), base.length > 0 ? 'full' : 'no-donor');
   const window = { start: endOf(base), end: Math.min(suffixStart, target.length - 1) };
+  if (capabilities.imports !== 'runs') return planWithinReach(input, base, plain, window);
   const runs = similarRuns(input);
   const equal = chooseRuns(runs, base.at(-1) ?? null, {
     target,

@@ -337,6 +337,7 @@ describe('planReuse, case by case', () => {
     const topUp = { selector: 'query-attention', ratio: 0.1, window: 1, keep: 1 } as const;
     const plain = planRunner({
       capabilities: {
+        imports: 'runs',
         topUp: [],
         fullLayers: false,
         decodeRefresh: false,

@@ -13,6 +13,7 @@ export const planRunner = (overrides: Partial<PlanRunner> = {}): PlanRunner => (
     importMsPerToken: 0.05,
   },
   capabilities: {
+    imports: 'runs',
     topUp: ['query-attention', 'v-deviation', 'dhd'],
     fullLayers: true,
     decodeRefresh: true,

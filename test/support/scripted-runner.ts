@@ -45,6 +45,7 @@ export class ScriptedRunner implements Runner {
     return Promise.resolve({
       protocolVersions: [1],
       capabilities: {
+        imports: 'runs',
         topUp: [],
         fullLayers: false,
         decodeRefresh: false,

@@ -34,6 +34,7 @@ const GENERATION = 'instant';
 const info: Omit<RunnerInfo, 'model'> = {
   protocolVersions: [1],
   capabilities: {
+    imports: 'runs',
     topUp: [],
     fullLayers: false,
     decodeRefresh: false,

@@ -84,6 +84,7 @@ function checkImport(
 
 /** What this runner can do with a plan. */
 export const capabilities: RunnerCapabilities = {
+  imports: 'runs',
   topUp: topUpSelectors,
   fullLayers: true,
   decodeRefresh: true,

@@ -223,6 +223,7 @@ describe('keys and tokens as they are', () => {
   it('announces what it can do, and refuses refreshes that have no scores', async () => {
     const { engine, donors, segments } = await withDonors();
     expect((await engine.info()).capabilities).toEqual({
+      imports: 'runs',
       topUp: ['query-attention', 'v-deviation', 'dhd'],
       fullLayers: true,
       decodeRefresh: true,
