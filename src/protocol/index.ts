@@ -12,8 +12,12 @@ export type {
   TopUp,
 } from './reuse-plan.ts';
 export { checkPlan } from './check-plan.ts';
+export { checkRequest } from './check-request.ts';
+export type { RequestRules } from './check-request.ts';
+export { EventQueue } from './event-queue.ts';
 export { planSchema } from './plan-schema.ts';
 export type { CompareRequest, Comparison } from './comparison.ts';
+export { SegmentNames } from './segment-names.ts';
 export type {
   EndReason,
   GenerateEvent,

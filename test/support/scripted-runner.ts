@@ -1,15 +1,15 @@
 // A runner port that does what a test tells it to. For faults only: what a runner really computes is tested
 // with the real engine.
 import { KvShareError } from '../../src/errors.ts';
-import type {
-  GenerateEvent,
-  GenerateRequest,
-  Receipt,
-  Runner,
-  RunnerInfo,
-  StoreEvent,
+import {
+  EventQueue,
+  type GenerateEvent,
+  type GenerateRequest,
+  type Receipt,
+  type Runner,
+  type RunnerInfo,
+  type StoreEvent,
 } from '../../src/protocol/index.ts';
-import { EventQueue } from '../../src/runner/engine/event-queue.ts';
 
 export const receiptOf = (request: GenerateRequest, change: Partial<Receipt> = {}): Receipt => ({
   planId: request.plan?.planId ?? null,

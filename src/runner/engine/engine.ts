@@ -3,6 +3,7 @@
 // Design: 1 schedule → 2 import → 3 recompute → 4 decode → 5 keep.
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import {
+  EventQueue,
   PLAN_VERSION,
   type CompareRequest,
   type Comparison,
@@ -27,7 +28,6 @@ import { compare, requestOf } from './compare.ts';
 import { Comparisons } from './comparisons.ts';
 import { DecodeBatch } from './decode-batch.ts';
 import { decodeWithRefresh, dueRefresh } from './decode-refresh.ts';
-import { EventQueue } from './event-queue.ts';
 import type { StepContext } from './forward-rows.ts';
 import { Sequence, type Phase } from './sequence.ts';
 import { SpeedMeter } from './speed-meter.ts';

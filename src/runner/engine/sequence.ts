@@ -1,15 +1,15 @@
 // One request on its way through the engine: what it asked for, what is computed, what it costs.
-import type {
-  DegradedReason,
-  EndReason,
-  GenerateEvent,
-  GenerateRequest,
-  StoredContext,
+import {
+  EventQueue,
+  type DegradedReason,
+  type EndReason,
+  type GenerateEvent,
+  type GenerateRequest,
+  type StoredContext,
 } from '../../protocol/index.ts';
 import { complement, positions, type TokenRange } from '../../kv/index.ts';
 import type { PageView } from '../store/kv-page.ts';
 import type { Bringing, KvStore } from '../store/kv-store.ts';
-import { EventQueue } from './event-queue.ts';
 import { LiveKv } from './live-kv.ts';
 import { seededRandom } from './sampler.ts';
 

@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import { bytesPerToken } from '../../kv/index.ts';
-import type { RunnerInfo, StoredContext } from '../../protocol/index.ts';
+import { SegmentNames, type RunnerInfo, type StoredContext } from '../../protocol/index.ts';
 import type { KvBlock } from '../model/kv-block.ts';
 import { checkContexts } from './check-contexts.ts';
 import { ContextPins } from './context-pins.ts';
@@ -17,7 +17,6 @@ import { PageMover } from './page-mover.ts';
 import { PagePool } from './page-pool.ts';
 import type { PageShape } from './packed-page.ts';
 import { restoreContexts } from './restore-contexts.ts';
-import { SegmentNames } from './segment-names.ts';
 import { Sightings } from './sightings.ts';
 
 export type { Bringing, StoredKv, Wanted } from './kv-store-options.ts';

@@ -1,4 +1,4 @@
-// A single-consumer queue between the engine's synchronous steps and an async iterator.
+// A single-consumer queue between whoever makes events (an engine's synchronous steps, a watched store) and an async iterator.
 
 export class EventQueue<T> implements AsyncIterable<T> {
   readonly #items: T[] = [];
