@@ -11,7 +11,7 @@ import type { Endings } from './endings.ts';
 import type { GuardFile } from './guard-file.ts';
 import type { HotPrefixes } from './hot-prefixes.ts';
 import type { IdleWork } from './idle-work.ts';
-import type { KeyRing } from './identify.ts';
+import type { Identify } from './identify.ts';
 import type { LastRuns } from './last-runs.ts';
 import type { Provenance } from './openai-response.ts';
 import type { RunnerLink } from './runner-link.ts';
@@ -36,7 +36,7 @@ export interface SidecarContext {
   readonly modelId: string;
   /** Names that requests may use for the one model. */
   readonly modelNames: readonly string[];
-  readonly keys: KeyRing;
+  readonly identify: Identify;
   readonly finder: PlanFinder;
   readonly routes: RouteTable;
   readonly breakEven: BreakEven;

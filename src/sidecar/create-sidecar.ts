@@ -25,7 +25,7 @@ import { Endings } from './endings.ts';
 import { GuardFile } from './guard-file.ts';
 import { HotPrefixes } from './hot-prefixes.ts';
 import { IdleWork } from './idle-work.ts';
-import { KeyRing, type Tenant } from './identify.ts';
+import { byKey, KeyRing, type Identify, type Tenant } from './identify.ts';
 import { KnownDonors } from './known-donors.ts';
 import { LastRuns } from './last-runs.ts';
 import { createFinder, openSimilar } from './finder.ts';
@@ -41,6 +41,8 @@ export interface SidecarOptions {
   /** Other names that requests may use for it. */
   readonly modelAliases?: readonly string[];
   readonly tenants: readonly Tenant[];
+  /** Who asks; without it the tenants' API keys tell. */
+  readonly identify?: Identify;
   /** Reuse settings, general and by route. */
   readonly settings: RouteSettings;
   /** Origin that gets every path which is not ours; without it they are 404. */
@@ -146,7 +148,7 @@ export function createSidecar(options: SidecarOptions): Sidecar {
     ...options,
     link,
     modelNames: [options.modelId, ...(options.modelAliases ?? [])],
-    keys: new KeyRing(options.tenants),
+    identify: options.identify ?? byKey(new KeyRing(options.tenants)),
     finder: createFinder(options, index, similar, metrics),
     routes,
     breakEven: new BreakEven(),

@@ -1,6 +1,6 @@
 // The ways a request ends before its answer does: the client leaves, its time is over, or the server has to go. All
 // abort the runner within one step; all but the first are told to the client.
-import type { Response } from 'express';
+import type { ServerResponse } from 'node:http';
 import { KvShareError } from '../errors.ts';
 
 export interface Ending {
@@ -18,7 +18,7 @@ export class Endings {
     this.#deadlineMs = deadlineMs;
   }
 
-  start(response: Response): Ending {
+  start(response: ServerResponse): Ending {
     const abort = new AbortController();
     let reason: KvShareError | null = null;
     const end = (why: KvShareError): void => {
@@ -31,6 +31,8 @@ export class Endings {
     const onClose = (): void => {
       if (!response.writableFinished) abort.abort();
     };
+    // Gone while something before us was busy.
+    if (response.destroyed) onClose();
     response.on('close', onClose);
     this.#running.add(end);
     return {

@@ -1,6 +1,6 @@
 // STORY 1: one completion through the sidecar. read → plan → forward → relay → remember. Everything before
 // `forward` fails open: at worst the prompt is computed cold.
-import type { Request, Response } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Receipt } from '../protocol/index.ts';
 import { answerEvents } from './answer-events.ts';
 import type { SidecarContext } from './context.ts';
@@ -11,6 +11,7 @@ import { provenanceOf, type AnswerHead, type Provenance } from './openai-respons
 import { planInFlight } from './plan-in-flight.ts';
 import { recordCall } from './record-call.ts';
 import { readCall, type Call, type CompletionKind } from './read-call.ts';
+import { requestIdOf } from './request-id.ts';
 import { sendStream, sendWhole, type AnswerJob } from './send-answer.ts';
 import type { Flight } from './single-flight.ts';
 import { StopStrings } from './stop-strings.ts';
@@ -19,8 +20,8 @@ import { Beginning, watchQuality } from './watch-quality.ts';
 export async function handleCompletion(
   context: SidecarContext,
   kind: CompletionKind,
-  request: Request,
-  response: Response,
+  request: IncomingMessage,
+  response: ServerResponse,
 ): Promise<void> {
   const startedAt = context.now();
   const leave = context.admission.enter();
@@ -29,7 +30,7 @@ export async function handleCompletion(
   let flight: Flight | null = null;
   try {
     // 1 read
-    const call = await readCall(context, kind, request, response.locals['requestId'] as string);
+    const call = await readCall(context, kind, request, requestIdOf(response));
     recordCall(context, call);
     // 2 plan
     const { signal } = ending;

@@ -1,19 +1,39 @@
-// Who is asking: from the API key and nothing else. Keys are compared as hashes, in constant time; a
-// missing key is a private scope of its own, an unknown one is refused.
+// Who is asking, and so with whom a request shares: from the API key and nothing else, unless an app that mounts
+// KVShare knows better. Keys are compared as hashes, in constant time; a missing key is a private scope of its own, an
+// unknown one is refused.
 import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import { KvShareError } from '../errors.ts';
 import { anonymousScope, tenantScope } from '../match/index.ts';
+import { headerOf } from './message.ts';
 
 export interface Tenant {
   readonly name: string;
   readonly keys: readonly string[];
 }
 
+/** Who asks, as somebody has made sure of: keys here, sessions in an app that mounts KVShare. */
+export interface Principal {
+  readonly tenant: string;
+  /** The API key, where there is one: routes can match it. */
+  readonly key: string | null;
+  /** Within the tenant; null when there is no user to continue a conversation. */
+  readonly user: string | null;
+}
+
+/** Null = nobody that is known: private, shares with no one. May throw `invalid_api_key`. */
+export type Identify = (
+  request: IncomingMessage,
+  /** What the body says, which is no proof of anything. */
+  claimed: { readonly user: string | null },
+) => Principal | null | Promise<Principal | null>;
+
 export interface Identity {
   readonly scope: string;
   /** Name and key of the tenant; null without one. */
   readonly tenant: string | null;
   readonly key: string | null;
+  readonly user: string | null;
   /** Tenant and user; null when there is no user to continue a conversation. */
   readonly owner: string | null;
   /** Nobody could ever find KV stored for an anonymous request again. */
@@ -42,25 +62,30 @@ export class KeyRing {
   }
 }
 
-/** Throws `invalid_api_key` for a key that nobody has. */
-export function identify(
-  keys: KeyRing,
-  authorization: string | undefined,
-  request: { readonly id: string; readonly user: string | null; readonly salt: string | null },
-): Identity {
-  if (authorization === undefined) {
-    const scope = anonymousScope(request.id);
-    return { scope, tenant: null, key: null, owner: null, anonymous: true };
-  }
-  const [scheme, key] = authorization.split(' ', 2);
-  const tenant = scheme?.toLowerCase() === 'bearer' && key ? keys.tenantOf(key) : null;
-  if (!key || tenant === null)
-    throw new KvShareError('invalid_api_key', 'This API key is not known here.');
-  return {
-    scope: tenantScope(tenant, request.salt),
-    tenant,
-    key,
-    owner: request.user === null ? null : tenantScope(tenant, `user:${request.user}`),
-    anonymous: false,
+/** By API key; the body names the user within its tenant. */
+export function byKey(keys: KeyRing): Identify {
+  return (request, { user }) => {
+    const authorization = headerOf(request, 'authorization');
+    if (authorization === undefined) return null;
+    const [scheme, key] = authorization.split(' ', 2);
+    const tenant = scheme?.toLowerCase() === 'bearer' && key ? keys.tenantOf(key) : null;
+    if (!key || tenant === null)
+      throw new KvShareError('invalid_api_key', 'This API key is not known here.');
+    return { tenant, key, user };
   };
+}
+
+/** `salt` only narrows: requests of one tenant with different salts share nothing. */
+export function identityOf(
+  principal: Principal | null,
+  request: { readonly id: string; readonly salt: string | null },
+): Identity {
+  if (principal === null) {
+    const scope = anonymousScope(request.id);
+    return { scope, tenant: null, key: null, user: null, owner: null, anonymous: true };
+  }
+  const { tenant, key, user } = principal;
+  const scope = tenantScope(tenant, request.salt);
+  const owner = user === null ? null : tenantScope(tenant, `user:${user}`);
+  return { scope, tenant, key, user, owner, anonymous: false };
 }

@@ -1,11 +1,13 @@
 // POST /kvshare/plan: the dry run. Same input as a completion; the answer is the plan and why, computed over the
 // caller's own scope only. What comes back of texts is the caller's own prompt.
-import type { Request, Response } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { PlanDecision } from '../reuse/index.ts';
 import type { SidecarContext } from './context.ts';
 import { divergenceOf, donorsOf, editsOf, spansOf } from './explain-plan.ts';
 import { planCall, type Planned } from './find-plan.ts';
+import { sendJson } from './message.ts';
 import { readCall, type Call } from './read-call.ts';
+import { requestIdOf } from './request-id.ts';
 
 const MAX_DONORS = 20;
 
@@ -66,15 +68,14 @@ function explanation(context: SidecarContext, call: Call, planned: Planned): obj
 
 export async function handlePlan(
   context: SidecarContext,
-  request: Request,
-  response: Response,
+  request: IncomingMessage,
+  response: ServerResponse,
 ): Promise<void> {
   const leave = context.admission.enter();
   try {
-    const id = response.locals['requestId'] as string;
-    const call = await readCall(context, 'either', request, id);
-    response.set('cache-control', 'no-store');
-    response.json(explanation(context, call, await planCall(context, call)));
+    const call = await readCall(context, 'either', request, requestIdOf(response));
+    const body = explanation(context, call, await planCall(context, call));
+    sendJson(response, 200, body, { 'cache-control': 'no-store' });
   } finally {
     leave();
   }

@@ -4,13 +4,13 @@ import type { SidecarContext } from './context.ts';
 import type { Call } from './read-call.ts';
 
 export function recordCall({ recorder, finder, wallClock }: SidecarContext, call: Call): void {
-  const { identity, cache, prompt, route, asked, id } = call;
+  const { identity, cache, prompt, route, id } = call;
   if (!recorder || identity.tenant === null || !cache.store) return;
   recorder.record({
     id,
     t_ms: wallClock(),
     tenant: identity.tenant,
-    user: asked.user ?? '',
+    user: identity.user ?? '',
     route: route.name,
     suffixStart: prompt.suffixStart,
     tokens: prompt.tokens,

@@ -1,8 +1,9 @@
 // Step 4: answer events → the response, whole or as server-sent events, at the client's pace.
 import { once } from 'node:events';
-import type { Response } from 'express';
+import type { ServerResponse } from 'node:http';
 import { toErrorBody } from '../errors.ts';
 import type { AnswerEvent } from './answer-events.ts';
+import { sendJson } from './message.ts';
 import {
   ChunkWriter,
   frame,
@@ -15,7 +16,7 @@ import {
 import type { Receipt } from '../protocol/index.ts';
 
 export interface AnswerJob {
-  readonly response: Response;
+  readonly response: ServerResponse;
   readonly head: AnswerHead;
   readonly promptTokens: number;
   readonly includeUsage: boolean;
@@ -42,9 +43,8 @@ export async function sendWhole(
       text += event.text;
     } else {
       const usage = usageOf(provenance!, job.promptTokens, event);
-      job.response
-        .set(provenanceHeaders(provenance!))
-        .json(wholeAnswer(job.head, text, event.finishReason, usage));
+      const body = wholeAnswer(job.head, text, event.finishReason, usage);
+      sendJson(job.response, 200, body, provenanceHeaders(provenance!));
     }
   }
   return provenance!;
@@ -52,7 +52,11 @@ export async function sendWhole(
 
 /** Waits for the client when its socket is full; gives up when it is gone. */
 async function write({ response, signal }: AnswerJob, text: string): Promise<void> {
-  if (text === '' || response.destroyed || response.write(text)) return;
+  if (text === '' || response.destroyed) return;
+  const hasRoom = response.write(text);
+  // A compressing middleware holds events back until it is told not to.
+  (response as { flush?: () => void }).flush?.();
+  if (hasRoom) return;
   await once(response, 'drain', { signal }).catch(() => undefined);
 }
 
@@ -97,7 +101,7 @@ export async function sendStream(
   return provenance!;
 }
 
-function openStream(response: Response, provenance: Provenance): void {
+function openStream(response: ServerResponse, provenance: Provenance): void {
   response.writeHead(200, {
     ...provenanceHeaders(provenance),
     'content-type': 'text/event-stream; charset=utf-8',

@@ -1,0 +1,74 @@
+// OpenAI's paths below /v1 and what serves them: the one list for the sidecar's own server and for every app that
+// mounts KVShare.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { KvShareError } from '../errors.ts';
+import type { SidecarContext } from './context.ts';
+import { handleCompletion } from './handle-completion.ts';
+import { sendJson } from './message.ts';
+import { handlePlan } from './plan-route.ts';
+
+export interface Endpoint {
+  readonly method: 'GET' | 'POST';
+  /** Throws, or rejects with, what `answerError` understands. */
+  readonly handle: (
+    context: SidecarContext,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ) => void | Promise<void>;
+}
+
+const modelObject = ({ modelId }: SidecarContext): object => ({
+  id: modelId,
+  object: 'model',
+  created: 0,
+  owned_by: 'kvshare',
+});
+
+export const planEndpoint: Endpoint = { method: 'POST', handle: handlePlan };
+
+const endpoints = new Map<string, Endpoint>([
+  [
+    '/chat/completions',
+    { method: 'POST', handle: (context, ...http) => handleCompletion(context, 'chat', ...http) },
+  ],
+  [
+    '/completions',
+    { method: 'POST', handle: (context, ...http) => handleCompletion(context, 'text', ...http) },
+  ],
+  [
+    '/models',
+    {
+      method: 'GET',
+      handle: (context, _request, response) =>
+        sendJson(response, 200, { object: 'list', data: [modelObject(context)] }),
+    },
+  ],
+]);
+
+function modelEndpoint(id: string): Endpoint {
+  return {
+    method: 'GET',
+    handle: (context, _request, response) => {
+      if (!context.modelNames.includes(id)) {
+        throw new KvShareError('model_not_found', 'This server does not serve that model.');
+      }
+      sendJson(response, 200, modelObject(context));
+    },
+  };
+}
+
+/** What stands at a path relative to /v1, as the request spells it; null = not ours. */
+export function endpointAt(path: string): Endpoint | null {
+  const plain = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
+  const model = /^\/models\/([^/]+)$/.exec(plain)?.[1];
+  if (model === undefined) return endpoints.get(plain) ?? null;
+  try {
+    return modelEndpoint(decodeURIComponent(model));
+  } catch {
+    return null;
+  }
+}
+
+/** HEAD is a GET whose body node:http leaves out. */
+export const serves = ({ method }: Endpoint, asked: string | undefined): boolean =>
+  asked === method || (asked === 'HEAD' && method === 'GET');
