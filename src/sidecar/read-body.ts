@@ -1,7 +1,9 @@
-// The request body, once, bounded, as JSON. Never express.json(): its errors carry the body, and the
-// body is a prompt. Nesting is bounded before parsing, so that no later walk can overflow the stack.
+// The request body, once, bounded, as JSON; where an app has parsed it already, what it parsed. Never express.json()
+// of our own: its errors carry the body, and the body is a prompt. Nesting is bounded before parsing, so that no later
+// walk can overflow the stack.
 import type { IncomingMessage } from 'node:http';
 import { KvShareError } from '../errors.ts';
+import { isWithin, takenBody } from './parsed-body.ts';
 
 const MAX_DEPTH = 64;
 
@@ -49,24 +51,47 @@ function depthOf(text: string): number {
   return deepest;
 }
 
+const invalidJson = (): KvShareError =>
+  new KvShareError('invalid_json', 'The body is not valid JSON (UTF-8, nested at most 64).');
+
+function parseJson(content: Uint8Array | string): unknown {
+  try {
+    const text =
+      typeof content === 'string'
+        ? content
+        : new TextDecoder('utf-8', { fatal: true }).decode(content);
+    if (depthOf(text) > MAX_DEPTH) throw new Error('too deep');
+    return JSON.parse(text);
+  } catch {
+    throw invalidJson();
+  }
+}
+
+/** Raw and text parsers leave bytes and text, a JSON parser a value. */
+function readTaken(body: unknown, maxBytes: number): unknown {
+  const isContent = typeof body === 'string' || body instanceof Uint8Array;
+  if (isContent) {
+    if (Buffer.byteLength(body) > maxBytes) throw tooLarge(maxBytes);
+    return parseJson(body);
+  }
+  const size = isWithin(body, { maxBytes, maxDepth: MAX_DEPTH });
+  if (size === 'large') throw tooLarge(maxBytes);
+  if (size === 'deep') throw invalidJson();
+  return body;
+}
+
+async function readOwn(request: IncomingMessage, maxBytes: number): Promise<unknown> {
+  checkEncoding(request);
+  return parseJson(await readBytes(request, maxBytes));
+}
+
 /** Throws KvShareError `invalid_json`, `body_too_large`, `invalid_request`. */
 export async function readJsonBody(
   request: IncomingMessage,
   maxBytes: number,
 ): Promise<Record<string, unknown>> {
-  checkEncoding(request);
-  const bytes = await readBytes(request, maxBytes);
-  let value: unknown;
-  try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    if (depthOf(text) > MAX_DEPTH) throw new Error('too deep');
-    value = JSON.parse(text);
-  } catch {
-    throw new KvShareError(
-      'invalid_json',
-      'The body is not valid JSON (UTF-8, nested at most 64).',
-    );
-  }
+  const taken = takenBody(request);
+  const value = taken === undefined ? await readOwn(request, maxBytes) : readTaken(taken, maxBytes);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new KvShareError('invalid_request', 'The body must be a JSON object.');
   }
