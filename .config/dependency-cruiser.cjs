@@ -143,9 +143,9 @@ module.exports = {
     ),
     only(
       'adapters-know-leaves',
-      'An adapter implements the runner port; it knows neither the other adapters nor our tops.',
+      'An adapter implements the runner port; it knows neither the other adapters nor our tops. What several need is in kit.',
       '^adapters/([^/]+)/',
-      `^adapters/$1/|${leaves}`,
+      `^adapters/($1|kit)/|${leaves}`,
     ),
     only('kv-is-a-leaf', 'kv is data: it knows nothing else.', room('kv'), room('kv')),
     only(
@@ -244,7 +244,7 @@ module.exports = {
     ),
     only(
       'llama-server-knows-leaves',
-      'llama-server builds the peer of a benchmark.',
+      'llama-server builds and starts a server; it asks nothing of it.',
       room('llama-server'),
       `^src/llama-server/|${leaves}`,
     ),
@@ -282,7 +282,7 @@ module.exports = {
       'bench-measures-from-outside',
       'Suites drive a served KVShare, or replay the pure rooms; they reach into no server.',
       room('bench'),
-      `^src/(bench|harness|serve|tokenizer|match|reuse|replay|similar|embed|vectors)/|${leaves}`,
+      `^src/(bench|harness|serve|llama-server|tokenizer|match|reuse|replay|similar|embed|vectors)/|${leaves}`,
     ),
     only(
       'sidecar-never-sees-tensors',

@@ -1,2 +1,4 @@
-// Builds llama.cpp's server, which `bench peers` measures against. Knows nothing of models and of what is measured.
+// llama.cpp's server: built into the cache, and started. Knows nothing of models and of what is asked of it.
 export { buildLlamaServer, findLlamaServer } from './build-llama-server.ts';
+export { peerHeaders, startLlamaServer } from './start-llama-server.ts';
+export type { LlamaProcess } from './start-llama-server.ts';

@@ -11,6 +11,7 @@ export type {
   ReusePlan,
   TopUp,
 } from './reuse-plan.ts';
+export type { AdapterOptions, AdapterRegistry, OpenAdapter } from './adapter.ts';
 export { checkPlan } from './check-plan.ts';
 export { checkRequest } from './check-request.ts';
 export type { RequestRules } from './check-request.ts';

@@ -75,7 +75,8 @@ export interface RunnerInfo {
   };
   readonly backend: { readonly name: string; readonly description: string };
   readonly fingerprint: string;
-  readonly layout: KvLayout;
+  /** Null where the KV is another framework's business. */
+  readonly layout: KvLayout | null;
   readonly speeds: SpeedTable;
   readonly store: {
     /** Of live tensors, ready for a request. */

@@ -21,7 +21,9 @@ export function extraTokens({ options, target, runner }: PlanInput, fresh: Recom
     fullLayers,
     topUp && topUp.selector !== 'query-attention' ? SCORING_LAYERS : 0,
   );
-  const inFull = (others * Math.min(layers, runner.layout.numLayers)) / runner.layout.numLayers;
+  // Who does not tell its layout has no extras.
+  const { numLayers } = runner.layout ?? { numLayers: Infinity };
+  const inFull = (others * Math.min(layers, numLayers)) / numLayers;
   // Query attention asks in a pass of its own, with what is new and the question.
   const askingPass = topUp?.selector === 'query-attention' ? fresh.countNew() : 0;
   return inFull + askingPass + (topUp ? topUp.ratio * others : 0);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { readAnswer, readTimings } from '../../src/bench/peers/ask-peer.ts';
 import { decodeRate } from '../../src/bench/peers/decode.ts';
-import { startLlamaServer } from '../../src/bench/peers/llama-server.ts';
+import { startLlamaServer } from '../../src/llama-server/index.ts';
 import { loadBackend, timeBareProducts } from '../../src/runner/backend/index.ts';
 
 const timings = { cache_n: 36, prompt_n: 803, prompt_ms: 2700.5 };

@@ -1,9 +1,8 @@
 // What every implementation of the Runner port must do. Takes a factory, so that the in-process engine, the
-// HTTP client and future adapters answer the same questions.
+// HTTP client and the adapters answer the same questions; what a runner declares decides what it is asked.
 import { expect, it } from '@jest/globals';
 import type { Runner } from '../../src/protocol/index.ts';
 import { collect, planOf, requestOf } from '../support/plans.ts';
-import { FINGERPRINT } from '../support/tiny-engine.ts';
 
 const never = new AbortController().signal;
 const tokens = Array.from({ length: 40 }, (_, i) => (i * 7) % 50);
@@ -23,7 +22,8 @@ export function runnerContract(
   it('says who it is and greets its watchers with what is stored', async () => {
     const { runner, close } = await open();
     const info = await runner.info();
-    expect(info).toMatchObject({ protocolVersions: [1], fingerprint: FINGERPRINT });
+    expect(info).toMatchObject({ protocolVersions: [1], model: { id: 'tiny' } });
+    expect(info.fingerprint).toMatch(/^[\w.-]{1,64}$/);
     const { stored } = await collect(runner.generate(requestOf(tokens), never));
     const stop = new AbortController();
     for await (const event of runner.watch(stop.signal)) {
@@ -50,27 +50,35 @@ export function runnerContract(
   it('applies a plan as given and refuses a broken one with its code', async () => {
     const { runner, close } = await open();
     const { stored } = await collect(runner.generate(requestOf(tokens), never));
+    const { fingerprint, capabilities } = await runner.info();
     const entry = { segment: stored!.segment, donorStart: 0, targetStart: 0, length: 30 };
-    const plan = planOf(40, [{ ...entry, exact: true }], [], FINGERPRINT);
-    const { receipt } = await collect(runner.generate(requestOf(tokens, { plan }), never));
+    const plan = planOf(40, [{ ...entry, exact: true }], [], fingerprint);
+    const target = [...tokens.slice(0, 30), ...tokens.slice(0, 10).map((id) => (id + 1) % 50)];
+    const elsewhere = requestOf(target, { plan, scope: 'scope-b' });
+    expect(await codeOf(() => runner.generate(elsewhere, never))).toBe('plan_unknown_segment');
+    const { receipt } = await collect(runner.generate(requestOf(target, { plan }), never));
     expect(receipt).toMatchObject({ planId: 'plan-1', exactTokens: 30, recomputedTokens: 10 });
+    if (capabilities.imports !== 'runs') {
+      const moved = planOf(40, [{ ...entry, targetStart: 5, exact: false }], [], fingerprint);
+      const asked = requestOf([...tokens.slice(30, 35), ...tokens.slice(0, 30), 1, 2, 3, 4, 5]);
+      const work = () => runner.generate({ ...asked, plan: moved }, never);
+      expect(await codeOf(work)).toBe('plan_unsupported');
+    }
     const broken = { ...plan, recompute: [] };
-    expect(await codeOf(() => runner.generate(requestOf(tokens, { plan: broken }), never))).toBe(
+    expect(await codeOf(() => runner.generate(requestOf(target, { plan: broken }), never))).toBe(
       'plan_invalid',
     );
-    const elsewhere = requestOf(tokens, { plan, scope: 'scope-b' });
-    expect(await codeOf(() => runner.generate(elsewhere, never))).toBe('plan_unknown_segment');
     expect(await codeOf(() => runner.generate(requestOf([]), never))).toBe('invalid_request');
     await close();
   });
 
   it('compares a plan with a full prefill where it says that it can', async () => {
     const { runner, close } = await open();
-    const { capabilities } = await runner.info();
+    const { capabilities, fingerprint } = await runner.info();
     const { stored } = await collect(runner.generate(requestOf(tokens), never));
     const entry = { segment: stored!.segment, donorStart: 0, targetStart: 2, length: 30 };
     const target = [3, 4, ...tokens.slice(0, 30), 5, 6];
-    const plan = planOf(target.length, [{ ...entry, exact: false }], [], FINGERPRINT);
+    const plan = planOf(target.length, [{ ...entry, exact: false }], [], fingerprint);
     const { requestId, scope, owner } = requestOf(target);
     const request = { requestId, scope, owner, tokens: target, plan, answer: [9, 10] };
     if (capabilities.compare) {
@@ -102,7 +110,8 @@ export function runnerContract(
     await events.return?.();
     expect([await control.list(), await control.remove([segment])]).toEqual([[], []]);
     const entry = { segment, donorStart: 0, targetStart: 0, length: 30, exact: true };
-    const plan = planOf(40, [entry], [], FINGERPRINT);
+    const { fingerprint } = await runner.info();
+    const plan = planOf(40, [entry], [], fingerprint);
     const { receipt } = await collect(runner.generate(requestOf(tokens, { plan }), never));
     expect(receipt).toMatchObject({ degraded: 'segment-evicted', exactTokens: 0 });
     return close();

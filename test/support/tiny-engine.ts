@@ -29,6 +29,7 @@ export function tinyGguf(model: OracleModel, contextLength = 512): GgufFile {
     ['llama.attention.head_count', model.numHeads],
     ['llama.attention.head_count_kv', model.numKvHeads],
     ['llama.attention.key_length', model.headDim],
+    ['llama.attention.value_length', model.headDim],
     ['llama.rope.dimension_count', model.headDim],
     ['llama.feed_forward_length', model.ffnSize],
     ['llama.context_length', contextLength],

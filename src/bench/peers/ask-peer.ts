@@ -2,7 +2,7 @@
 // took from its cache is in its own timings.
 import { KvShareError } from '../../errors.ts';
 import { postForStream, sentEvents, type ChatTurn, type Piece } from '../../harness/index.ts';
-import { peerHeaders } from './llama-server.ts';
+import { peerHeaders } from '../../llama-server/index.ts';
 
 /** As its last event says. */
 export interface PeerTimings {

@@ -1,10 +1,10 @@
 // The two servers that are compared, and one timed request of each. Every measured request of the peer is asked of a
 // fresh process that has seen the donors and nothing else, since it would find the last round's target in its cache.
 import { KvShareError } from '../../errors.ts';
+import { startLlamaServer, type LlamaProcess } from '../../llama-server/index.ts';
 import { timedRequest, type Served, type TimedAnswer } from '../../harness/index.ts';
 import type { TtftCase } from '../ttft-cases.ts';
 import { askPeer, type PeerAnswer } from './ask-peer.ts';
-import { startLlamaServer, type LlamaServer } from './llama-server.ts';
 
 export interface Contest {
   /** Ours. */
@@ -24,8 +24,11 @@ export const keyOf = (tenant: string): string => `key-${tenant}`;
 export const startPeer = (
   { llamaServer: binary, modelPath, threads }: Contest,
   slots: number,
-): Promise<LlamaServer> =>
-  startLlamaServer({ binary, modelPath, threads, slots, contextPerSlot: CONTEXT });
+): Promise<LlamaProcess> =>
+  startLlamaServer({
+    ...{ binary, modelPath, threads, slots, contextPerSlot: CONTEXT },
+    extraArgs: ['--cache-reuse', '32'],
+  });
 
 export async function askFreshPeer(
   contest: Contest,

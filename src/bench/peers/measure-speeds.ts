@@ -11,7 +11,7 @@ import {
   type Contest,
 } from './contest.ts';
 import { measureDecode, type DecodeSpeeds } from './decode.ts';
-import { peerHeaders } from './llama-server.ts';
+import { peerHeaders } from '../../llama-server/index.ts';
 
 export interface PrefillSpeeds {
   readonly promptTokens: number;

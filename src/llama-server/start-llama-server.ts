@@ -1,21 +1,22 @@
-// llama.cpp's server as a process of ours: started on the same model file with the same number of threads, asked over
-// HTTP, ended.
+// llama.cpp's server as a process of ours: started on a model file, ready when it answers, ended.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { KvShareError } from '../../errors.ts';
+import { KvShareError } from '../errors.ts';
 
-export interface LlamaServerOptions {
+export interface LlamaProcessOptions {
   readonly binary: string;
   readonly modelPath: string;
   /** Conversations that it keeps and serves at once. */
   readonly slots: number;
   readonly contextPerSlot: number;
   readonly threads: number;
+  /** Beside these, as on its command line. */
+  readonly extraArgs?: readonly string[];
 }
 
-export interface LlamaServer {
+export interface LlamaProcess {
   readonly url: string;
   close(): Promise<void>;
 }
@@ -36,13 +37,14 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-function argsOf(options: LlamaServerOptions, port: number): string[] {
+function argsOf(options: LlamaProcessOptions, port: number): string[] {
   const { modelPath, slots, contextPerSlot, threads } = options;
   return [
     ...['--model', modelPath, '--host', '127.0.0.1', '--port', `${port}`],
     ...['--parallel', `${slots}`, '--ctx-size', `${slots * contextPerSlot}`],
     ...['--threads', `${threads}`, '--threads-batch', `${threads}`],
-    ...['--cache-reuse', '32', '--no-ui'],
+    '--no-ui',
+    ...(options.extraArgs ?? []),
   ];
 }
 
@@ -53,7 +55,7 @@ const answers = (url: string): Promise<boolean> =>
   );
 
 /** Throws KvShareError `child_failed` when it does not come up. */
-export async function startLlamaServer(options: LlamaServerOptions): Promise<LlamaServer> {
+export async function startLlamaServer(options: LlamaProcessOptions): Promise<LlamaProcess> {
   const port = await freePort();
   const child = spawn(options.binary, argsOf(options, port), {
     stdio: ['ignore', 'ignore', 'pipe'],

@@ -1,0 +1,161 @@
+// llama.cpp's server behind the runner port. It keeps contexts in slots and goes on from the beginning of one; the plan
+// says which context, this file which slot, files keep what does not fit. Receipts are the server's own counters.
+import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { KvShareError } from '../../src/errors.ts';
+import {
+  checkRequest,
+  PLAN_VERSION,
+  type AdapterOptions,
+  type GenerateEvent,
+  type GenerateRequest,
+  type OpenAdapter,
+  type Runner,
+  type RunnerInfo,
+  type StoreEvent,
+} from '../../src/protocol/index.ts';
+import { ContextBook } from '../kit/context-book.ts';
+import { answer, type AnswerParts } from './answer.ts';
+import { checkServer, type CheckedServer } from './check-server.ts';
+import { ContextKeeper } from './context-keeper.ts';
+import { LlamaServer } from './llama-server.ts';
+import { chooseSlot, reuseOf, type Reuse } from './slot-plan.ts';
+import { SlotTable } from './slot-table.ts';
+import { Speeds } from './speeds.ts';
+
+/** Between two looks whether the server is there. */
+const LOOK_MS = 1_000;
+
+class LlamaCppRunner implements Runner {
+  readonly #options: AdapterOptions;
+  readonly #checked: CheckedServer;
+  readonly #parts: AnswerParts;
+  readonly #slots: SlotTable;
+  readonly #fingerprint: string;
+
+  constructor(
+    options: AdapterOptions,
+    checked: CheckedServer,
+    parts: AnswerParts,
+    slots: SlotTable,
+  ) {
+    this.#options = options;
+    this.#checked = checked;
+    this.#parts = parts;
+    this.#slots = slots;
+    const kind = `llama-cpp ${checked.shape.build} ${options.fingerprint}`;
+    this.#fingerprint = createHash('sha256').update(kind).digest('hex').slice(0, 32);
+  }
+
+  info(): Promise<RunnerInfo> {
+    const { shape, saved, canCloseCuts } = this.#checked;
+    const { store, modelId, generation } = this.#options;
+    return Promise.resolve({
+      protocolVersions: [PLAN_VERSION],
+      capabilities: {
+        imports: canCloseCuts ? 'cuts' : 'prefix',
+        topUp: [],
+        fullLayers: false,
+        decodeRefresh: false,
+        unequalTokens: false,
+      },
+      generation,
+      model: { id: modelId, contextLength: shape.contextPerSlot, vocabSize: shape.vocabSize },
+      backend: { name: 'llama-cpp', description: `${shape.build}, ${shape.slots} slots` },
+      fingerprint: this.#fingerprint,
+      layout: null,
+      speeds: this.#parts.speeds.table,
+      store: {
+        bytes: saved?.bytes ?? 0,
+        maxBytes: saved ? store.maxBytes : 0,
+        contexts: this.#parts.book.size,
+      },
+      requests: { running: this.#slots.running, waiting: this.#slots.waiting },
+    });
+  }
+
+  generate(request: GenerateRequest, signal: AbortSignal): AsyncIterable<GenerateEvent> {
+    const { shape, canCloseCuts } = this.#checked;
+    checkRequest(request, {
+      contextLength: shape.contextPerSlot,
+      vocabSize: shape.vocabSize,
+      fingerprint: this.#fingerprint,
+      stored: this.#parts.book,
+    });
+    return this.#answer(request, reuseOf(request.plan, canCloseCuts), signal);
+  }
+
+  async *watch(signal: AbortSignal): AsyncGenerator<StoreEvent, void, undefined> {
+    const { server, book, keeper } = this.#parts;
+    await server.health();
+    const events = book.watch(signal);
+    const stop = new AbortController();
+    const looking = this.#look(AbortSignal.any([signal, stop.signal])).catch((error: unknown) => {
+      keeper.forgetSlots();
+      events.close(error as Error);
+    });
+    try {
+      yield* events;
+    } finally {
+      stop.abort();
+      await looking;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#parts.book.disconnect(null);
+    await this.#checked.saved?.clear();
+  }
+
+  /** Until it is aborted; throws when the server is gone. */
+  async #look(signal: AbortSignal): Promise<void> {
+    const goesOn = (): Promise<boolean> => sleep(LOOK_MS, true, { signal }).catch(() => false);
+    while (await goesOn()) await this.#parts.server.health();
+  }
+
+  async *#answer(
+    request: GenerateRequest,
+    reuse: Reuse | null,
+    signal: AbortSignal,
+  ): AsyncGenerator<GenerateEvent, void, undefined> {
+    const cameAt = performance.now();
+    const { contextOf } = this.#parts.keeper;
+    const slot = await this.#slots
+      .take((idle) => chooseSlot(idle, request, reuse, contextOf), signal)
+      .catch((error: unknown) => {
+        if (signal.aborted) return null;
+        throw error;
+      });
+    if (!slot) {
+      yield { type: 'end', reason: 'cancelled' };
+      return;
+    }
+    const queueMs = performance.now() - cameAt;
+    try {
+      yield* answer(this.#parts, { request, reuse, slot, queueMs, signal });
+    } finally {
+      this.#slots.release(slot);
+    }
+  }
+}
+
+export const openAdapter: OpenAdapter = async (options) => {
+  const { urls, key, generation, onProblem } = options;
+  const [url, ...more] = urls;
+  if (url === undefined || more.length > 0) {
+    throw new KvShareError(
+      'config_invalid',
+      'The adapter llama-cpp takes the address of one server.',
+    );
+  }
+  const server = new LlamaServer(url, key);
+  const book = new ContextBook(generation);
+  const speeds = new Speeds();
+  const checked = await checkServer(server, options, speeds, (segment) => book.remove([segment]));
+  const slots = new SlotTable(checked.shape.slots);
+  const { saved, shape } = checked;
+  const keeper = new ContextKeeper({ server, book, slots, saved, onProblem });
+  const contextLength = shape.contextPerSlot;
+  const parts = { server, book, keeper, speeds, generation, contextLength, onProblem };
+  return new LlamaCppRunner(options, checked, parts, slots);
+};
