@@ -129,7 +129,7 @@ function keeping(pick: Pick, cacheDir: string): Settings['kv'] {
 }
 
 /** A container may have less than the machine. */
-const memoryBytes = (): number => {
+export const memoryBytes = (): number => {
   const limit = process.constrainedMemory();
   return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
 };

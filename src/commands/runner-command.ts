@@ -1,6 +1,7 @@
 // `kvshare runner`: model + backend + engine behind the runner port. Sees token ids, never text.
 import { randomBytes } from 'node:crypto';
 import type { Settings } from '../config.ts';
+import { multipliesBf16 } from '../runner/backend/index.ts';
 import { loadEngine } from '../runner/load-engine.ts';
 import { serveRunner } from '../runner/server.ts';
 import { announceReady } from '../serve/index.ts';
@@ -19,6 +20,9 @@ export async function runnerCommand(settings: Settings): Promise<void> {
   const { hostBytes, hostFormat } = settings.kv;
   if (hostBytes > 0 && hostFormat === 'fp32' && !hasOwnMemory.has(backend.name)) {
     log.warn({}, 'live KV is in host memory here: --kv-host-format fp32 only takes more of it');
+  }
+  if (settings.precision === 'bf16' && multipliesBf16() === false) {
+    log.warn({}, '--precision bf16 is emulated here: no AVX512_BF16 and no AMX');
   }
   const { sha256, chatTemplateSha256 } = await provisionTokenizer(model);
   const engine = await loadEngine({

@@ -55,6 +55,16 @@ export const tools = {
       'kvshare config show --config examples/kvshare.yaml',
     ],
   },
+  doctor: {
+    does: 'whether this would start and serve here, and what to do where not',
+    flags: { ...settingFlags, ...jsonFlag },
+    hasSettings: true,
+    notes: [
+      'With the flags of serve it checks for serve, with --runner URL for a sidecar. Changes and downloads',
+      'nothing. Exit code 1 when a check fails; warnings do not count.',
+    ],
+    examples: ['kvshare doctor --config examples/kvshare.yaml', 'kvshare doctor --json'],
+  },
   demo: {
     does: 'requests of four users against a served KVShare, as a table',
     flags: {
