@@ -65,6 +65,13 @@ export const tools = {
     ],
     examples: ['kvshare doctor --config examples/kvshare.yaml', 'kvshare doctor --json'],
   },
+  completion: {
+    does: 'commands and flags for the Tab key of a shell',
+    takes: 'bash|zsh|fish',
+    flags: {},
+    notes: ['For good: put the line below into ~/.bashrc or ~/.zshrc; fish: `… fish | source`.'],
+    examples: ['source <(kvshare completion bash)'],
+  },
   demo: {
     does: 'requests of four users against a served KVShare, as a table',
     flags: {
