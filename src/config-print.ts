@@ -5,12 +5,19 @@ import { findSetting, settingFlags, type SettingName } from './config-flags.ts';
 import type { FileSettings } from './config-file.ts';
 import type { Settings } from './config.ts';
 import { parseGiven, type Flags } from './flags.ts';
-import type { ReuseSettings, Route, RouteReuse } from './routes/index.ts';
+import type { RouteReuse } from './routes/index.ts';
 
 export interface ShownSetting {
   readonly name: string;
   readonly value: unknown;
   readonly source: string;
+}
+
+/** A config file as it was read and as it is written. */
+export interface ShownFile {
+  readonly file: FileSettings;
+  readonly path: string;
+  readonly text: string;
 }
 
 type Lines = ReadonlyMap<string, number>;
@@ -38,14 +45,26 @@ function linesOf(text: string): Lines {
 }
 
 /** `env:NAME` says whether there is one; a key that stands in the file is not shown. */
-function maskKey(key: unknown, env: NodeJS.ProcessEnv): string {
-  if (typeof key !== 'string' || !key.startsWith('env:')) return '***';
-  return `${key} (${env[key.slice(4)] ? 'set' : 'not set'})`;
+function maskKey(key: unknown, env: NodeJS.ProcessEnv): unknown {
+  if (Array.isArray(key)) return key.map((one) => maskKey(one, env));
+  if (typeof key !== 'string') return null;
+  return key.startsWith('env:') ? `${key} (${env[key.slice(4)] ? 'set' : 'not set'})` : '***';
 }
 
 const maskUrl = (text: string): string => text.replace(/\/\/[^/@]*@/, '//***@');
 
-const isSecretHeader = (name: string): boolean => /auth|key|token|secret|cookie/i.test(name);
+const isSecret = (name: string): boolean => /auth|key|token|secret|password|cookie/i.test(name);
+
+/** Keys as they were written, by name wherever they stand; what only sounds secret is hidden. */
+function mask(value: unknown, raw: unknown, name: string, env: NodeJS.ProcessEnv): unknown {
+  if (name === 'key' || name === 'keys') return maskKey(raw, env);
+  if (typeof value === 'string') return isSecret(name) ? '***' : maskUrl(value);
+  if (typeof value !== 'object' || value === null) return value;
+  const inside = ([key, inner]: [string, unknown]) =>
+    mask(inner, (raw as Record<string, unknown> | undefined)?.[key], key, env);
+  if (Array.isArray(value)) return Object.entries(value).map(inside);
+  return Object.fromEntries(Object.entries(value).map((entry) => [entry[0], inside(entry)]));
+}
 
 /** Nested objects and lists as dotted names; what is empty is one value. */
 function flatten(value: unknown, name: string): [string, unknown][] {
@@ -59,52 +78,10 @@ function flatten(value: unknown, name: string): [string, unknown][] {
     : entries.flatMap(([key, inner]) => flatten(inner, key));
 }
 
-interface RawFile {
-  readonly tenants?: readonly { readonly keys?: readonly string[] }[];
-  readonly reuse?: ReuseSettings;
-  readonly routes?: readonly { readonly match: { readonly key?: string } }[];
-  readonly embedder?: { readonly key?: string };
-}
-
 function shownReuse({ options, qualityBudget }: RouteReuse): object {
   // Not for operators: suites switch the fallbacks off.
   const { fallbacks: _, ...rest } = options;
   return { ...rest, qualityBudget };
-}
-
-function shownRoute({ name, match, reuse }: Route, key: unknown, env: NodeJS.ProcessEnv): object {
-  const { header } = match;
-  const headers = Object.entries(header ?? {}).map(([field, value]) => [
-    field,
-    isSecretHeader(field) ? '***' : value,
-  ]);
-  const shown = {
-    ...match,
-    ...(key !== undefined && { key: maskKey(key, env) }),
-    ...(header && { header: Object.fromEntries(headers) as object }),
-  };
-  return { name, match: shown, reuse: shownReuse(reuse) };
-}
-
-/** The file's settings as they count, with keys as they were written, masked. */
-function shownFile(settings: FileSettings, raw: RawFile, env: NodeJS.ProcessEnv): object {
-  const { tenants, reuse, routes, record, embedder, singleFlight, upstream } = settings;
-  return {
-    tenants: tenants.map(({ name }, i) => ({
-      name,
-      keys: (raw.tenants?.[i]?.keys ?? []).map((key) => maskKey(key, env)),
-    })),
-    reuse: shownReuse(reuse),
-    routes: routes.map((route, i) => shownRoute(route, raw.routes?.[i]?.match.key, env)),
-    record,
-    embedder: {
-      ...embedder,
-      ...('url' in embedder && { url: maskUrl(embedder.url) }),
-      ...(raw.embedder?.key !== undefined && { key: maskKey(raw.embedder.key, env) }),
-    },
-    singleFlight,
-    upstream: upstream === null ? null : maskUrl(upstream),
-  };
 }
 
 /** What a reuse setting that the file does not have comes from. */
@@ -121,15 +98,22 @@ function inheritedFrom(name: string, lines: Lines, path: string, settings: FileS
   return isOption ? `policy ${ownPolicy ?? policy}` : 'default';
 }
 
-function fileSettings(settings: Settings, text: string, env: NodeJS.ProcessEnv): ShownSetting[] {
-  const path = settings.configPath ?? '';
+function fileSettings(
+  { file, path, text }: ShownFile,
+  env: NodeJS.ProcessEnv,
+): readonly ShownSetting[] {
   const lines = linesOf(text);
-  const raw = (parse(text) ?? {}) as RawFile;
-  return Object.entries(shownFile(settings, raw, env)).flatMap(([key, value]) =>
-    flatten(value, key).map(([name, shown]) => {
+  const raw = (parse(text) ?? {}) as Record<string, unknown>;
+  const shown = {
+    ...file,
+    reuse: shownReuse(file.reuse),
+    routes: file.routes.map((route) => ({ ...route, reuse: shownReuse(route.reuse) })),
+  };
+  return Object.entries(shown).flatMap(([key, value]) =>
+    flatten(mask(value, raw[key], key, env), key).map(([name, masked]) => {
       const line = lines.get(name);
-      const source = line === undefined ? inheritedFrom(name, lines, path, settings) : null;
-      return { name, value: shown, source: source ?? `${path}:${line!}` };
+      const source = line === undefined ? inheritedFrom(name, lines, path, file) : null;
+      return { name, value: masked, source: source ?? `${path}:${line!}` };
     }),
   );
 }
@@ -157,17 +141,18 @@ const valueOf: Record<SettingName, (settings: Settings) => unknown> = {
   runner: ({ runnerUrl }) => (runnerUrl === null ? null : maskUrl(runnerUrl)),
 };
 
-/** Every setting that the flags of a command can set, then those of the file; `text` is the file's. */
+/** Every setting that the flags of a command can set, then those of its file. */
 export function showSettings(
   settings: Settings,
   how: {
     readonly argv: readonly string[];
     readonly env: NodeJS.ProcessEnv;
     readonly flags: Flags;
-    readonly text: string;
+    /** Null for a command that reads none. */
+    readonly file: ShownFile | null;
   },
 ): ShownSetting[] {
-  const { argv, env, flags, text } = how;
+  const { argv, env, flags, file } = how;
   const { given } = parseGiven(argv, flags, 1);
   const names = (Object.keys(settingFlags) as SettingName[]).filter((name) => name in flags);
   const own = names.map((name) => ({
@@ -175,5 +160,5 @@ export function showSettings(
     value: valueOf[name](settings),
     source: findSetting(name, given, env).source,
   }));
-  return 'config' in flags ? [...own, ...fileSettings(settings, text, env)] : own;
+  return [...own, ...(file ? fileSettings(file, env) : [])];
 }

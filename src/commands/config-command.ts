@@ -1,5 +1,6 @@
 // `kvshare config schema|show`, and `--print-config` of the commands that serve.
 import { readFileSync } from 'node:fs';
+import { parseConfigFile } from '../config-file.ts';
 import { unknownVariables } from '../config-flags.ts';
 import { showSettings, type ShownSetting } from '../config-print.ts';
 import { configSchema } from '../config-schema.ts';
@@ -26,8 +27,11 @@ function table(shown: readonly ShownSetting[]): string {
 export function printConfig(argv: readonly string[], flags: Flags, { json }: Switches): void {
   const env = environment();
   const settings = readSettings(argv, env, flags);
-  const text = settings.configPath === null ? '' : readFileSync(settings.configPath, 'utf8');
-  const shown = showSettings(settings, { argv, env, flags, text });
+  const { configPath } = settings;
+  const text = configPath === null ? '' : readFileSync(configPath, 'utf8');
+  const path = configPath ?? '';
+  const file = 'config' in flags ? { file: parseConfigFile(text, path, env), path, text } : null;
+  const shown = showSettings(settings, { argv, env, flags, file });
   const warnings = unknownVariables(env);
   const output = json ? JSON.stringify({ settings: shown, warnings }, null, 2) : table(shown);
   process.stdout.write(`${output}\n`);

@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { Ajv } from 'ajv';
 import { parse } from 'yaml';
+import { parseConfigFile } from '../../src/config-file.ts';
 import { unknownVariables } from '../../src/config-flags.ts';
 import { showSettings } from '../../src/config-print.ts';
 import { configSchema } from '../../src/config-schema.ts';
@@ -37,7 +38,8 @@ upstream: http://me:url-secret@host
 function shown(argv: readonly string[], env: NodeJS.ProcessEnv) {
   const { flags } = serving.serve;
   const settings = readSettings(argv, env, flags);
-  const list = showSettings(settings, { argv, env, flags, text });
+  const file = { file: parseConfigFile(text, path, env), path, text };
+  const list = showSettings(settings, { argv, env, flags, file });
   return new Map(list.map(({ name, value, source }) => [name, { value, source }]));
 }
 
