@@ -19,3 +19,4 @@ export {
   runQuality,
 } from './quality/index.ts';
 export type { PolicyVariant } from './quality/index.ts';
+export { formatSafety, runSafety } from './safety/index.ts';

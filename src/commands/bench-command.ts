@@ -6,12 +6,13 @@ import { load } from './bench/load.ts';
 import { overhead } from './bench/overhead.ts';
 import { peers } from './bench/peers.ts';
 import { quality } from './bench/quality.ts';
+import { safety } from './bench/safety.ts';
 import { oneOf, type Suite } from './bench/suite.ts';
 import { ttft } from './bench/ttft.ts';
 import type { SuiteName } from './catalog/index.ts';
 
 const suites: Record<SuiteName, Suite> = {
-  ...{ ttft, 'hit-rate': hitRate, quality, overhead, load, index, peers },
+  ...{ ttft, 'hit-rate': hitRate, quality, safety, overhead, load, index, peers },
 };
 
 export async function benchCommand(argv: readonly string[]): Promise<void> {

@@ -63,6 +63,28 @@ export const suites = {
     },
     examples: ['kvshare bench quality --limit 4 --out quality.json'],
   },
+  safety: {
+    does: 'canaries, hostile pairs, diversity: does anything of a donor get through?',
+    flags: {
+      full: { does: 'sizes that are not given are those of a full run, else a tenth' },
+      canaries: { value: 'N', usual: '100', does: 'donors with a secret' },
+      pairs: { value: 'N', usual: '50', does: 'hostile pairs' },
+      prompts: { value: 'N', usual: '10', does: 'prompts whose answers are drawn' },
+      samples: { value: 'N', usual: '20', does: 'answers of each' },
+      seed: { value: 'N', fallback: '1', does: 'of secrets and draws' },
+      variant: {
+        value: 'NAME[,KEY=VALUE,…]',
+        usual: 'none',
+        many: true,
+        does: 'other settings besides',
+      },
+      backend,
+      model,
+      ...report,
+    },
+    notes: ['A run that is killed goes on where it stopped, with the same --out.'],
+    examples: ['kvshare bench safety --out safety.json'],
+  },
   overhead: {
     does: 'what the sidecar adds to a request',
     flags: { requests: { value: 'N', fallback: '300', does: 'requests' }, ...report },
