@@ -108,7 +108,7 @@ const opposites: readonly (readonly [string, string])[] = [
   ['new', 'old'],
   ['welcome', 'unwelcome'],
   ['weak', 'strong'],
-  ['known', 'unknown'],
+  ['bring', 'keep'],
   ['brought', 'sold'],
 ];
 
