@@ -8,6 +8,7 @@ import type { Log, SidecarMetrics } from '../telemetry/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import type { Admission } from './admission.ts';
 import type { Endings } from './endings.ts';
+import type { SidecarEvents } from './events.ts';
 import type { GuardFile } from './guard-file.ts';
 import type { HotPrefixes } from './hot-prefixes.ts';
 import type { IdleWork } from './idle-work.ts';
@@ -55,6 +56,7 @@ export interface SidecarContext {
   readonly admission: Admission;
   readonly endings: Endings;
   readonly metrics: SidecarMetrics;
+  readonly events: SidecarEvents;
   readonly log: Log;
   readonly maxBodyBytes: number;
   readonly newId: () => string;

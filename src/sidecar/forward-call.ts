@@ -4,6 +4,7 @@ import { KvShareError } from '../errors.ts';
 import type { GenerateEvent, GenerateRequest, ReusePlan } from '../protocol/index.ts';
 import type { PlanDecision } from '../reuse/index.ts';
 import type { SidecarContext } from './context.ts';
+import { refOf } from './events.ts';
 import type { Call } from './read-call.ts';
 
 export function generateRequestOf(
@@ -46,6 +47,7 @@ export async function* forwardCall(
       { code: error.code, requestId: request.requestId },
       'plan refused, going cold',
     );
+    context.events.emit('fallback', { ...refOf(call), stage: 'runner', cause: error.code });
     yield* context.runner.generate({ ...request, plan: null }, signal);
   }
 }

@@ -4,11 +4,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Receipt } from '../protocol/index.ts';
 import { answerEvents } from './answer-events.ts';
 import type { SidecarContext } from './context.ts';
+import { tellPlan, tellReceipt } from './events.ts';
 import type { Planned } from './find-plan.ts';
 import { forwardCall } from './forward-call.ts';
 import { healWhenIdle } from './heal.ts';
 import { provenanceOf, type AnswerHead, type Provenance } from './openai-response.ts';
-import { planInFlight } from './plan-in-flight.ts';
+import { planInFlight, type PlannedInFlight } from './plan-in-flight.ts';
 import { recordCall } from './record-call.ts';
 import { readCall, type Call, type CompletionKind } from './read-call.ts';
 import { requestIdOf } from './request-id.ts';
@@ -37,6 +38,7 @@ export async function handleCompletion(
     const found = await planInFlight(context, call, signal);
     flight = found.flight;
     const { decision } = found.planned;
+    tellPlan(context.events, call, found.planned, found.waitedMs);
     // 3 forward
     const stopRunner = new AbortController();
     const runnerSignal = AbortSignal.any([signal, stopRunner.signal]);
@@ -60,12 +62,7 @@ export async function handleCompletion(
       head: headOf(context, call),
       promptTokens: call.prompt.tokens.length,
       includeUsage: call.asked.includeUsage,
-      provenance: (receipt) => {
-        context.link.forget(receipt.missingSegments);
-        learn(context, call, found.planned, receipt);
-        const policy = decision.plan?.policy ?? found.planned.options.policy;
-        return provenanceOf(decision, receipt, policy, found.waitedMs);
-      },
+      provenance: (receipt) => confirm(context, call, found, receipt),
       onFirstText: () => (ttftMs = context.now() - startedAt),
       signal,
       explain: (error) => ending.explain(error),
@@ -81,6 +78,21 @@ export async function handleCompletion(
     leave();
     context.idle.resume();
   }
+}
+
+/** What the runner says that it has done. */
+function confirm(
+  context: SidecarContext,
+  call: Call,
+  { planned, waitedMs }: PlannedInFlight,
+  receipt: Receipt,
+): Provenance {
+  context.link.forget(receipt.missingSegments);
+  learn(context, call, planned, receipt);
+  const policy = planned.decision.plan?.policy ?? planned.options.policy;
+  const confirmed = provenanceOf(planned.decision, receipt, policy, waitedMs);
+  tellReceipt(context.events, call, confirmed);
+  return confirmed;
 }
 
 /** What the answer gives cause to do in idle moments. */

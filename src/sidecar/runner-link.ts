@@ -19,11 +19,20 @@ export interface DonorKeeper {
   clear(): void;
 }
 
+export interface RunnerLinkOptions {
+  readonly runner: Runner;
+  readonly donors: DonorKeeper;
+  readonly log: Log;
+  readonly now: () => number;
+  readonly onEvicted: (segments: readonly string[]) => void;
+}
+
 export class RunnerLink {
   readonly #runner: Runner;
   readonly #donors: DonorKeeper;
   readonly #log: Log;
   readonly #now: () => number;
+  readonly #onEvicted: RunnerLinkOptions['onEvicted'];
   readonly #stop = new AbortController();
   readonly #following: Promise<void>;
   readonly #refreshing: NodeJS.Timeout;
@@ -32,7 +41,8 @@ export class RunnerLink {
   /** Resolves when the runner has been reached once. */
   readonly reached = new Promise<void>((resolve) => (this.#announceFirst = resolve));
 
-  constructor(runner: Runner, donors: DonorKeeper, log: Log, now: () => number) {
+  constructor({ runner, donors, log, now, onEvicted }: RunnerLinkOptions) {
+    this.#onEvicted = onEvicted;
     this.#runner = runner;
     this.#now = now;
     this.#donors = donors;
@@ -94,7 +104,10 @@ export class RunnerLink {
     try {
       for await (const event of this.#runner.watch(signal)) {
         if (event.type === 'hello') await this.#greet(event.generation, event.contexts);
-        else this.forget(event.segments);
+        else {
+          this.forget(event.segments);
+          this.#onEvicted(event.segments);
+        }
       }
     } catch (error) {
       this.#log.debug({ code: (error as { code?: unknown }).code }, 'no connection to the runner');

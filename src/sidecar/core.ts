@@ -1,0 +1,156 @@
+// Wires the rooms together: options → what every request shares, and its end. Knows no server, so that an app of
+// somebody else can serve it.
+import { randomInt } from 'node:crypto';
+import type { Embedder } from '../embed/index.ts';
+import { DonorIndex } from '../match/index.ts';
+import type { Runner } from '../protocol/index.ts';
+import { Recorder, type RecorderOptions } from '../recording/index.ts';
+import { planReasons } from '../reuse/index.ts';
+import {
+  BreakEven,
+  QualityGuard,
+  RouteTable,
+  rungNames,
+  type RouteSettings,
+} from '../routes/index.ts';
+import { SidecarMetrics, type Log } from '../telemetry/index.ts';
+import type { Tokenizer } from '../tokenizer/index.ts';
+import { Admission } from './admission.ts';
+import type { SidecarContext } from './context.ts';
+import { Endings } from './endings.ts';
+import { SidecarEvents } from './events.ts';
+import { createFinder, openSimilar } from './finder.ts';
+import { GuardFile } from './guard-file.ts';
+import { HotPrefixes } from './hot-prefixes.ts';
+import { byKey, KeyRing, type Identify, type Tenant } from './identify.ts';
+import { IdleWork } from './idle-work.ts';
+import { KnownDonors } from './known-donors.ts';
+import { LastRuns } from './last-runs.ts';
+import type { Provenance } from './openai-response.ts';
+import { RunnerLink } from './runner-link.ts';
+import { SingleFlight } from './single-flight.ts';
+
+export interface CoreOptions {
+  readonly runner: Runner;
+  readonly tokenizer: Tokenizer;
+  /** The model's name in answers. */
+  readonly modelId: string;
+  /** Other names that requests may use for it. */
+  readonly modelAliases?: readonly string[];
+  readonly tenants: readonly Tenant[];
+  /** Who asks; without it the tenants' API keys tell. */
+  readonly identify?: Identify;
+  /** Reuse settings, general and by route. */
+  readonly settings: RouteSettings;
+  /** Finds prompts that resemble each other; without one only equal tokens are looked for. Closed with the sidecar. */
+  readonly embedder?: Embedder;
+  /** File that keeps vectors over a restart. */
+  readonly vectorFile?: string;
+  /** Whether hot prompts that are stored only approximately are computed exactly in idle moments (default). */
+  readonly healing?: boolean;
+  /** File that keeps what the guard knows over a restart. */
+  readonly guardFile?: string;
+  /** Uniform in [0, 1): which requests are compared with a full prefill. */
+  readonly random?: () => number;
+  readonly record?: Omit<RecorderOptions, 'onDrop'>;
+  /** Whether a request waits for a prompt under way that it could use (default), instead of computing it again. */
+  readonly singleFlight?: boolean;
+  readonly maxBodyBytes?: number;
+  /** Requests being served or waiting; the next one gets 429. */
+  readonly maxInFlight?: number;
+  readonly requestDeadlineMs?: number;
+  readonly log: Log;
+  readonly newId: () => string;
+  readonly now: () => number;
+}
+
+export interface SidecarCore {
+  readonly context: SidecarContext;
+  /** Other reuse settings from now on; requests that have begun keep theirs. */
+  reload(settings: RouteSettings): void;
+  close(): Promise<void>;
+}
+
+const MIB = 2 ** 20;
+
+function recorder(metrics: SidecarMetrics): SidecarContext['record'] {
+  return (route, { outcome, reason, receipt }: Provenance, ttftMs) => {
+    metrics.requests.inc({ route, outcome });
+    metrics.reasons.inc({ reason });
+    metrics.tokens.inc({ source: 'exact' }, receipt.exactTokens);
+    metrics.tokens.inc({ source: 'imported' }, receipt.importedTokens);
+    metrics.tokens.inc({ source: 'recomputed' }, receipt.recomputedTokens);
+    metrics.ttft.observe({ outcome }, ttftMs / 1000);
+  };
+}
+
+/** What can be switched off. */
+const extrasOf = ({ singleFlight = true, healing = true, now }: CoreOptions) => ({
+  singleFlight: singleFlight ? new SingleFlight(now) : null,
+  hotPrefixes: healing ? new HotPrefixes() : null,
+});
+
+function openGuardFile({ guardFile, modelId, log }: CoreOptions): GuardFile | null {
+  if (guardFile === undefined) return null;
+  return new GuardFile(guardFile, modelId, (error) => {
+    log.warn({ name: (error as Error).name }, 'the guard’s file could not be read or written');
+  });
+}
+
+export function createCore(options: CoreOptions): SidecarCore {
+  const { runner, log } = options;
+  const index = new DonorIndex();
+  const routes = new RouteTable(options.settings);
+  const metrics = new SidecarMetrics(routes.names, planReasons, rungNames);
+  const meaning = openSimilar(options, metrics);
+  const similar = meaning?.similar ?? null;
+  const events = new SidecarEvents(log);
+  const link = new RunnerLink({
+    ...{ runner, log, now: options.now },
+    donors: new KnownDonors(index, similar),
+    onEvicted: (segments) => events.emit('evict', { segments }),
+  });
+  const admission = new Admission(options.maxInFlight ?? 64);
+  const guardFile = openGuardFile(options);
+  const idle = new IdleWork({ admission, log, now: options.now });
+  const context: SidecarContext = {
+    ...options,
+    link,
+    modelNames: [options.modelId, ...(options.modelAliases ?? [])],
+    identify: options.identify ?? byKey(new KeyRing(options.tenants)),
+    finder: createFinder(options, index, similar, metrics),
+    routes,
+    breakEven: new BreakEven(),
+    guard: new QualityGuard(guardFile?.load()),
+    guardFile,
+    idle,
+    ...extrasOf(options),
+    lastRuns: new LastRuns(),
+    recorder: options.record
+      ? new Recorder({ ...options.record, onDrop: (why) => metrics.recordDrops.inc({ why }) })
+      : null,
+    admission,
+    endings: new Endings(options.requestDeadlineMs ?? 120_000),
+    metrics,
+    events,
+    maxBodyBytes: options.maxBodyBytes ?? 4 * MIB,
+    newSeed: () => randomInt(2 ** 31),
+    random: options.random ?? Math.random,
+    wallClock: Date.now,
+    record: recorder(metrics),
+  };
+  return {
+    context,
+    reload: (settings) => {
+      routes.replace(settings);
+      metrics.addRoutes(routes.names);
+    },
+    close: async () => {
+      await idle.close();
+      guardFile?.flush();
+      await link.close();
+      await meaning?.close();
+      await context.recorder?.close();
+    },
+  };
+}
