@@ -133,7 +133,7 @@ module.exports = {
       'config-knows-options',
       'config.ts composes option types and defaults; it starts nothing.',
       '^src/config(-file|-schema|-kv|-flags|-print|-log)?\\.ts$',
-      '^src/(config(-(file|schema|kv|flags|print|log))?\\.ts|(errors|flags|nearest-name)\\.ts|routes/|runner/(backend/|(schedulers|precisions)\\.ts))',
+      '^src/(config(-(file|schema|kv|flags|print|log))?\\.ts|(errors|flags|nearest-name)\\.ts|routes/|open-model/index\\.ts|runner/(backend/|(schedulers|precisions)\\.ts))',
     ),
     only(
       'examples-use-the-public-door',
@@ -247,6 +247,12 @@ module.exports = {
       'llama-server builds and starts a server; it asks nothing of it.',
       room('llama-server'),
       `^src/llama-server/|${leaves}`,
+    ),
+    only(
+      'open-model-composes',
+      'open-model opens what others have fetched and know how to read.',
+      room('open-model'),
+      `^src/(open-model|model-files|tokenizer|embed)/|${leaves}`,
     ),
     only(
       'serve-starts-processes',

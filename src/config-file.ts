@@ -2,6 +2,7 @@
 import { parse } from 'yaml';
 import { findConfigError, type embedderKinds } from './config-schema.ts';
 import { KvShareError } from './errors.ts';
+import type { EmbedderSettings } from './open-model/index.ts';
 import {
   defaultReuse,
   readReuse,
@@ -32,16 +33,6 @@ export interface FileSettings extends RouteSettings {
   readonly upstream: string | null;
 }
 
-export type EmbedderSettings =
-  | { readonly kind: Exclude<EmbedderKind, 'openai'>; readonly file: string | null }
-  | {
-      readonly kind: 'openai';
-      readonly file: string | null;
-      readonly url: string;
-      readonly model: string;
-      readonly key: string | null;
-    };
-
 export interface RecordSettings {
   readonly path: string;
   readonly plainTokens: boolean;
@@ -50,8 +41,8 @@ export interface RecordSettings {
 
 type EmbedderKind = (typeof embedderKinds)[number];
 
-/** What `configSchema` lets through. */
-interface Document {
+/** What `configSchema` lets through: kvshare.yaml, or the same written in code. */
+export interface ConfigDocument {
   readonly tenants?: readonly { readonly name: string; readonly keys?: readonly string[] }[];
   readonly reuse?: ReuseSettings;
   readonly routes?: readonly {
@@ -81,7 +72,11 @@ interface Document {
 const readKey = (text: string, env: NodeJS.ProcessEnv): string =>
   text.startsWith('env:') ? (env[text.slice(4)] ?? '') : text;
 
-function readTenants({ tenants = [] }: Document, env: NodeJS.ProcessEnv, source: string): Tenant[] {
+function readTenants(
+  { tenants = [] }: ConfigDocument,
+  env: NodeJS.ProcessEnv,
+  source: string,
+): Tenant[] {
   const seen = new Map<string, string>();
   return tenants.map(({ name, keys: given = [] }) => {
     const keys = given.map((key) => readKey(key, env)).filter((key) => key !== '');
@@ -112,7 +107,7 @@ function readMatch(match: RouteMatch, env: NodeJS.ProcessEnv): RouteMatch {
 }
 
 function readRoutes(
-  { routes = [] }: Document,
+  { routes = [] }: ConfigDocument,
   env: NodeJS.ProcessEnv,
   general: RouteReuse,
 ): Route[] {
@@ -123,36 +118,26 @@ function readRoutes(
   }));
 }
 
-function readRecord({ record }: Document): RecordSettings | null {
+function readRecord({ record }: ConfigDocument): RecordSettings | null {
   if (!record) return null;
   const { path, plainTokens = false, maxMiB = 100 } = record;
   return { path, plainTokens, maxBytes: maxMiB * 2 ** 20 };
 }
 
-function readEmbedder({ embedder }: Document, env: NodeJS.ProcessEnv): EmbedderSettings {
+function readEmbedder({ embedder }: ConfigDocument, env: NodeJS.ProcessEnv): EmbedderSettings {
   const { kind, url = '', model = '', key, file = null } = embedder ?? { kind: 'auto' };
   if (kind !== 'openai') return { kind, file };
   return { kind, file, url, model, key: key === undefined ? null : readKey(key, env) };
 }
 
-/** `source` names the file in errors. */
-export function parseConfigFile(
-  text: string,
+/** `source` names where it comes from in errors. */
+export function readDocument(
+  document: ConfigDocument,
   source: string,
   env: NodeJS.ProcessEnv,
 ): FileSettings {
-  const fail = (message: string): never => {
-    throw new KvShareError('config_invalid', `${source}: ${message}`);
-  };
-  let parsed: unknown;
-  try {
-    parsed = parse(text);
-  } catch (error) {
-    fail(`is not valid YAML: ${(error as Error).message.split('\n')[0] ?? ''}`);
-  }
-  const document = (parsed ?? {}) as Document;
   const wrong = findConfigError(document);
-  if (wrong !== null) fail(wrong);
+  if (wrong !== null) throw new KvShareError('config_invalid', `${source}: ${wrong}`);
   const reuse = readReuse(document.reuse ?? {}, defaultReuse);
   return {
     tenants: readTenants(document, env, source),
@@ -165,4 +150,20 @@ export function parseConfigFile(
     healing: document.healing ?? true,
     upstream: document.upstream ?? null,
   };
+}
+
+/** `source` names the file in errors. */
+export function parseConfigFile(
+  text: string,
+  source: string,
+  env: NodeJS.ProcessEnv,
+): FileSettings {
+  let parsed: unknown;
+  try {
+    parsed = parse(text);
+  } catch (error) {
+    const why = (error as Error).message.split('\n')[0] ?? '';
+    throw new KvShareError('config_invalid', `${source}: is not valid YAML: ${why}`);
+  }
+  return readDocument((parsed ?? {}) as ConfigDocument, source, env);
 }

@@ -10,7 +10,12 @@ import {
   unknownVariables,
   type SettingName,
 } from './config-flags.ts';
-import { parseConfigFile, type FileSettings } from './config-file.ts';
+import {
+  parseConfigFile,
+  readDocument,
+  type ConfigDocument,
+  type FileSettings,
+} from './config-file.ts';
 import {
   checkKv,
   kvAdmissions,
@@ -162,6 +167,16 @@ export function readSettings(
     logLevel: pick('log-level', String),
     drainMs: pick('drain-seconds', parseCount) * 1_000,
   });
+}
+
+/** Settings written in code, in the shape of kvshare.yaml; machine matters come from the environment as for commands. */
+export function readCodeSettings(
+  document: ConfigDocument,
+  source: string,
+  env: NodeJS.ProcessEnv = process.env,
+): FileSettings & { readonly cacheDir: string; readonly modelPath: string | null } {
+  const { cacheDir, modelPath } = readSettings([], { ...env, KVSHARE_CONFIG: '' });
+  return { ...readDocument(document, source, env), cacheDir, modelPath };
 }
 
 /** The API key that client commands send when no flag names one. */

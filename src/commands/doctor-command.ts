@@ -14,7 +14,7 @@ import { checkClock, checkMemory, checkNode, checkProcessor } from './doctor/mac
 import { checkModel } from './doctor/model.ts';
 import { checkPort, checkRunner } from './doctor/network.ts';
 import { checkSettings } from './doctor/settings.ts';
-import { modelIdOf } from './model-id.ts';
+import { modelIdOf } from '../open-model/index.ts';
 
 const NATIVE = ['tensorflow', 'tensorflow-gpu'];
 

@@ -13,7 +13,7 @@ import { serveRunner } from '../runner/server.ts';
 import { createSidecar } from '../sidecar/index.ts';
 import { createLog } from '../telemetry/index.ts';
 import { tools } from './catalog/index.ts';
-import { modelIdOf } from './model-id.ts';
+import { modelIdOf } from '../open-model/index.ts';
 import { provisionBackend, provisionModel, provisionTokenizer } from './provision.ts';
 
 const HOST = '127.0.0.1';

@@ -1,14 +1,18 @@
 // `kvshare provision`: model, word vectors and backend, so that everything after it needs no network.
 import type { Settings } from '../config.ts';
 import type { Switches } from './catalog/index.ts';
-import { openEmbedder } from './open-embedder.ts';
-import { provisionBackend, provisionModel, provisionTokenizer } from './provision.ts';
+import {
+  provisionBackend,
+  provisionEmbedder,
+  provisionModel,
+  provisionTokenizer,
+} from './provision.ts';
 
 export async function provisionCommand(settings: Settings, { json }: Switches): Promise<void> {
   const model = await provisionModel(settings);
   const tokenizer = await provisionTokenizer(model);
   const noWords: string[] = [];
-  const embedder = await openEmbedder({
+  const embedder = await provisionEmbedder({
     settings: settings.embedder,
     cacheDir: settings.cacheDir,
     model,

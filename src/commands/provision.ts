@@ -1,10 +1,12 @@
-// What every start needs and a fresh machine lacks: the model file and a backend. Shown with progress.
+// What every start needs and a fresh machine lacks: the model file, vectors, a backend. Shown with progress.
 import type { Settings } from '../config.ts';
-import { openGguf } from '../gguf/index.ts';
 import { resolveModel, type ResolvedModel } from '../model-files/index.ts';
+import type { Embedder } from '../embed/index.ts';
+import { openEmbedder, type OpenEmbedderOptions } from '../open-model/index.ts';
 import { loadBackend, type Backend } from '../runner/backend/index.ts';
-import { loadTokenizer, type Tokenizer } from '../tokenizer/index.ts';
 import { progressPrinter } from './progress.ts';
+
+export { openTokenizer as provisionTokenizer } from '../open-model/index.ts';
 
 export async function provisionModel(settings: Settings): Promise<ResolvedModel> {
   const progress = progressPrinter(process.stderr);
@@ -19,13 +21,14 @@ export async function provisionModel(settings: Settings): Promise<ResolvedModel>
   }
 }
 
-/** The tokenizer that the model file carries. */
-export async function provisionTokenizer({ path }: ResolvedModel): Promise<Tokenizer> {
-  const file = await openGguf(path);
+export async function provisionEmbedder(
+  options: Omit<OpenEmbedderOptions, 'onProgress'>,
+): Promise<Embedder | null> {
+  const progress = progressPrinter(process.stderr);
   try {
-    return loadTokenizer(file);
+    return await openEmbedder({ ...options, onProgress: progress.step });
   } finally {
-    await file.close();
+    progress.end();
   }
 }
 

@@ -6,7 +6,7 @@ import { loadEngine } from '../runner/load-engine.ts';
 import { serveRunner } from '../runner/server.ts';
 import { announceReady } from '../serve/index.ts';
 import { createLog } from '../telemetry/index.ts';
-import { modelIdOf } from './model-id.ts';
+import { modelIdOf } from '../open-model/index.ts';
 import { provisionBackend, provisionModel, provisionTokenizer } from './provision.ts';
 import { runUntilSignal } from './run-until-signal.ts';
 

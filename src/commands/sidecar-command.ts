@@ -7,9 +7,8 @@ import { RunnerClient } from '../runner/client.ts';
 import { announceReady } from '../serve/index.ts';
 import { createSidecar } from '../sidecar/index.ts';
 import { createLog, type Log } from '../telemetry/index.ts';
-import { modelIdOf } from './model-id.ts';
-import { openEmbedder } from './open-embedder.ts';
-import { provisionModel, provisionTokenizer } from './provision.ts';
+import { modelIdOf } from '../open-model/index.ts';
+import { provisionEmbedder, provisionModel, provisionTokenizer } from './provision.ts';
 import { runUntilSignal } from './run-until-signal.ts';
 import { watchConfig } from './watch-config.ts';
 
@@ -26,7 +25,7 @@ export async function startSidecar(
 ): Promise<{ port: number; close: () => Promise<void> }> {
   const model = await provisionModel(settings);
   const tokenizer = await provisionTokenizer(model);
-  const embedder = await openEmbedder({
+  const embedder = await provisionEmbedder({
     settings: settings.embedder,
     cacheDir: settings.cacheDir,
     model,

@@ -14,8 +14,8 @@ import {
 import { KvShareError } from '../../errors.ts';
 import { policyNames } from '../../protocol/index.ts';
 import { optionsOf } from '../../reuse/index.ts';
+import { modelIdOf } from '../../open-model/index.ts';
 import { suites } from '../catalog/index.ts';
-import { modelIdOf } from '../model-id.ts';
 import { parseVariant } from '../replay-command.ts';
 import { openProbe } from './open-probe.ts';
 import { countOf, defineSuite, listOf, withProgress } from './suite.ts';

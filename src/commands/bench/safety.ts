@@ -2,7 +2,7 @@
 import { formatSafety, runSafety } from '../../bench/index.ts';
 import { KvShareError } from '../../errors.ts';
 import { suites } from '../catalog/index.ts';
-import { modelIdOf } from '../model-id.ts';
+import { modelIdOf } from '../../open-model/index.ts';
 import { parseVariant } from '../replay-command.ts';
 import { openProbe } from './open-probe.ts';
 import { defineSuite, withProgress } from './suite.ts';

@@ -3,7 +3,7 @@ import type { Embedder } from '../../embed/index.ts';
 import type { ResolvedModel } from '../../model-files/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
 import { VectorIndexes } from '../../vectors/index.ts';
-import { openEmbedder } from '../open-embedder.ts';
+import { provisionEmbedder } from '../provision.ts';
 import { oneOf } from './suite.ts';
 
 interface Meaning {
@@ -24,7 +24,7 @@ export async function withMeaning<T>(
   { name, ...where }: MeaningOptions,
   run: (meaning: Meaning | null) => Promise<T>,
 ): Promise<T> {
-  const embedder = await openEmbedder({
+  const embedder = await provisionEmbedder({
     settings: {
       kind: oneOf(name, ['word-llama', 'model-rows', 'off'], '--embedder'),
       file: null,

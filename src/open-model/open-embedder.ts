@@ -1,5 +1,4 @@
 // The embedder that the operator chose. Only `auto` may fall back: who names one wants that one.
-import type { EmbedderSettings } from '../config-file.ts';
 import {
   modelRowsEmbedder,
   openAiEmbedder,
@@ -9,25 +8,31 @@ import {
 import { KvShareError } from '../errors.ts';
 import { openGguf } from '../gguf/index.ts';
 import type { ResolvedModel } from '../model-files/index.ts';
+import type { OnProgress } from '../provisioning/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
-import { progressPrinter } from './progress.ts';
+
+/** `file` keeps vectors over a restart. */
+export type EmbedderSettings =
+  | {
+      readonly kind: 'auto' | 'word-llama' | 'model-rows' | 'off';
+      readonly file: string | null;
+    }
+  | {
+      readonly kind: 'openai';
+      readonly file: string | null;
+      readonly url: string;
+      readonly model: string;
+      readonly key: string | null;
+    };
 
 export interface OpenEmbedderOptions {
   readonly settings: EmbedderSettings;
   readonly cacheDir: string;
   readonly model: ResolvedModel;
   readonly tokenizer: Tokenizer;
+  readonly onProgress: OnProgress;
   /** Why the word vectors could not be had. */
   readonly onFallback: (why: string) => void;
-}
-
-async function openWordLlama({ cacheDir }: OpenEmbedderOptions): Promise<Embedder> {
-  const progress = progressPrinter(process.stderr);
-  try {
-    return await wordLlamaEmbedder(cacheDir, progress.step);
-  } finally {
-    progress.end();
-  }
 }
 
 async function openModelRows({ model, tokenizer }: OpenEmbedderOptions): Promise<Embedder> {
@@ -44,17 +49,17 @@ async function openModelRows({ model, tokenizer }: OpenEmbedderOptions): Promise
 }
 
 function open(options: OpenEmbedderOptions): Promise<Embedder | null> {
-  const { settings, onFallback } = options;
+  const { settings, cacheDir, onProgress, onFallback } = options;
   switch (settings.kind) {
     case 'off':
       return Promise.resolve(null);
     case 'auto':
-      return openWordLlama(options).catch((error: unknown) => {
+      return wordLlamaEmbedder(cacheDir, onProgress).catch((error: unknown) => {
         onFallback((error as Error).message);
         return openModelRows(options);
       });
     case 'word-llama':
-      return openWordLlama(options);
+      return wordLlamaEmbedder(cacheDir, onProgress);
     case 'model-rows':
       return openModelRows(options);
     case 'openai':
