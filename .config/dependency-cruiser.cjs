@@ -98,9 +98,10 @@ module.exports = {
       severity: 'error',
       from: {
         path: '^src/',
-        pathNot: '^src/(main\\.ts|config(-file|-schema|-kv|-flags|-print|-log)?\\.ts|commands/)',
+        pathNot:
+          '^src/(main\\.ts|config(-file|-schema|-kv|-flags|-print|-log|-adapter)?\\.ts|commands/)',
       },
-      to: { path: '^src/config(-file|-schema|-kv|-flags|-print|-log)?\\.ts$' },
+      to: { path: '^src/config(-file|-schema|-kv|-flags|-print|-log|-adapter)?\\.ts$' },
     },
     {
       name: 'commands-are-the-top',
@@ -132,8 +133,8 @@ module.exports = {
     only(
       'config-knows-options',
       'config.ts composes option types and defaults; it starts nothing.',
-      '^src/config(-file|-schema|-kv|-flags|-print|-log)?\\.ts$',
-      '^src/(config(-(file|schema|kv|flags|print|log))?\\.ts|(errors|flags|nearest-name)\\.ts|routes/|open-model/index\\.ts|runner/(backend/|(schedulers|precisions)\\.ts))',
+      '^src/config(-file|-schema|-kv|-flags|-print|-log|-adapter)?\\.ts$',
+      '^src/(config(-(file|schema|kv|flags|print|log|adapter))?\\.ts|(errors|flags|nearest-name)\\.ts|routes/|open-model/index\\.ts|runner/(backend/|(schedulers|precisions)\\.ts))',
     ),
     only(
       'examples-use-the-public-door',

@@ -1,5 +1,6 @@
 // kvshare.yaml → settings. Unknown keys are errors: a misspelt threshold must not be silently ignored.
 import { parse } from 'yaml';
+import { readAdapter, type AdapterDocument, type AdapterSettings } from './config-adapter.ts';
 import { findConfigError, type embedderKinds } from './config-schema.ts';
 import { KvShareError } from './errors.ts';
 import type { EmbedderSettings } from './open-model/index.ts';
@@ -31,6 +32,8 @@ export interface FileSettings extends RouteSettings {
   readonly healing: boolean;
   /** Where every path that is not ours is passed on to; null = 404. */
   readonly upstream: string | null;
+  /** Another framework in the runner's place; null = our own runner. */
+  readonly adapter: AdapterSettings | null;
 }
 
 export interface RecordSettings {
@@ -66,6 +69,7 @@ export interface ConfigDocument {
   readonly guardFile?: string;
   readonly healing?: boolean;
   readonly upstream?: string;
+  readonly adapter?: AdapterDocument;
 }
 
 /** Keys written as `env:NAME` come from the environment; a missing one is empty. */
@@ -149,6 +153,7 @@ export function readDocument(
     guardFile: document.guardFile ?? null,
     healing: document.healing ?? true,
     upstream: document.upstream ?? null,
+    adapter: readAdapter(document.adapter, (text) => readKey(text, env)),
   };
 }
 

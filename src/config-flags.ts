@@ -81,6 +81,11 @@ export const keepFlags = {
 
 export const linkFlags = {
   runner: { value: 'URL', usual: 'none', does: 'address of a runner that runs elsewhere' },
+  adapter: {
+    value: 'NAME',
+    usual: 'none',
+    does: 'another framework as the runner: llama-cpp, openai-compatible',
+  },
 } as const satisfies Flags;
 
 export const settingFlags = {

@@ -139,6 +139,7 @@ const valueOf: Record<SettingName, (settings: Settings) => unknown> = {
   'kv-scope-share': ({ kv }) => kv.scopeShare,
   'kv-admission': ({ kv }) => kv.admission,
   runner: ({ runnerUrl }) => (runnerUrl === null ? null : maskUrl(runnerUrl)),
+  adapter: ({ adapter }) => adapter?.name ?? null,
 };
 
 /** Every setting that the flags of a command can set, then those of its file. */

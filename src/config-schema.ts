@@ -1,5 +1,6 @@
 // kvshare.yaml as a JSON Schema (for editors: `kvshare config schema`), and errors in words with the place.
 import { Ajv, type ErrorObject } from 'ajv';
+import { adapterSchema } from './config-adapter.ts';
 import { didYouMean } from './nearest-name.ts';
 import { reuseSchema, strictObject } from './routes/index.ts';
 
@@ -82,6 +83,7 @@ export const configSchema = {
         'Compute prompts that are asked for again, but stored only approximately, exactly when idle.',
     },
     upstream: { ...text, description: 'Origin for every path that is not ours.' },
+    adapter: adapterSchema,
   }),
 };
 

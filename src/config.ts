@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { homedir, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { withAdapterName } from './config-adapter.ts';
 import {
   findSetting,
   KEY_VARIABLE,
@@ -153,8 +154,10 @@ export function readSettings(
   };
   const configPath = pick('config', String) ?? null;
   const cacheDir = pick('cache-dir', String) ?? join(homedir(), '.cache', 'kvshare');
+  const file = readConfigFile(configPath, env);
   return Object.freeze({
-    ...readConfigFile(configPath, env),
+    ...file,
+    adapter: withAdapterName(file.adapter, pick('adapter', String) ?? null),
     configPath,
     cacheDir,
     host: pick('host', String),

@@ -13,8 +13,10 @@ type Switches = import('./commands/catalog/index.ts').Switches;
 const commands: Record<CommandName, () => Promise<Command>> = {
   serve: async () =>
     withSettings('serve', (await import('./commands/serve-command.ts')).serveCommand),
-  sidecar: async () =>
-    withSettings('sidecar', (await import('./commands/sidecar-command.ts')).sidecarCommand),
+  sidecar: async () => {
+    const { sidecarCommand } = await import('./commands/sidecar-command.ts');
+    return withSettings('sidecar', (settings) => sidecarCommand(settings, loadAdapters));
+  },
   runner: async () =>
     withSettings('runner', (await import('./commands/runner-command.ts')).runnerCommand),
   embedder: async () =>
@@ -36,6 +38,12 @@ const commands: Record<CommandName, () => Promise<Command>> = {
   drill: async () => (await import('./commands/drill-command.ts')).drillCommand,
   bench: async () => (await import('./commands/bench-command.ts')).benchCommand,
 };
+
+/** Not by name, so that everything else can be built and run without that folder. */
+const ADAPTERS = ['..', 'adapters', 'registry.ts'].join('/');
+const loadAdapters = () => import(ADAPTERS) as ReturnType<LoadAdapters>;
+
+type LoadAdapters = Parameters<typeof import('./commands/sidecar-command.ts').sidecarCommand>[1];
 
 function withSettings(
   name: CommandName,

@@ -1,6 +1,8 @@
 // `kvshare serve`: a runner process, kept alive, and a sidecar in front of it, on one machine.
 import { kvArguments } from '../config-kv.ts';
 import { childEnvironment, type Settings } from '../config.ts';
+import { KvShareError } from '../errors.ts';
+import { RunnerClient } from '../runner/client.ts';
 import { announceReady, superviseRunner } from '../serve/index.ts';
 import { createLog } from '../telemetry/index.ts';
 import { runUntilSignal } from './run-until-signal.ts';
@@ -19,6 +21,10 @@ const runnerArgs = (settings: Settings): string[] => [
 ];
 
 export async function serveCommand(settings: Settings): Promise<void> {
+  if (settings.adapter) {
+    const message = 'kvshare serve runs its own runner; with an adapter, use kvshare sidecar.';
+    throw new KvShareError('config_invalid', message);
+  }
   const log = createLog({ level: settings.logLevel, name: 'serve' });
   const runner = await superviseRunner({
     args: runnerArgs(settings),
@@ -26,7 +32,8 @@ export async function serveCommand(settings: Settings): Promise<void> {
     onRestart: (backoffMs) => log.error({ backoffMs }, 'the runner died and is started again'),
   });
   try {
-    const sidecar = await startSidecar(settings, runner.url, log);
+    const openRunner = () => Promise.resolve(new RunnerClient(runner.url));
+    const sidecar = await startSidecar(settings, openRunner, log);
     if (settings.tenants.length === 0) {
       log.warn({}, 'no tenants are configured: every request is private and nothing is shared');
     }

@@ -14,7 +14,6 @@ export type {
 export type { AdapterOptions, AdapterRegistry, OpenAdapter } from './adapter.ts';
 export { checkPlan } from './check-plan.ts';
 export { checkRequest } from './check-request.ts';
-export type { RequestRules } from './check-request.ts';
 export { EventQueue } from './event-queue.ts';
 export { planSchema } from './plan-schema.ts';
 export type { CompareRequest, Comparison } from './comparison.ts';

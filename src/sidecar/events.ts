@@ -4,9 +4,6 @@ import { EventEmitter } from 'node:events';
 import type { Receipt } from '../protocol/index.ts';
 import type { PlanReason } from '../reuse/index.ts';
 import type { Log, Outcome } from '../telemetry/index.ts';
-import type { Planned } from './find-plan.ts';
-import type { Provenance } from './openai-response.ts';
-import type { Call } from './read-call.ts';
 
 /** Which request. */
 export interface RequestRef {
@@ -96,37 +93,4 @@ export class SidecarEvents {
       }
     }
   }
-}
-
-export const refOf = ({ id, route, identity }: Call): RequestRef => ({
-  requestId: id,
-  route: route.name,
-  tenant: identity.tenant,
-});
-
-export function tellPlan(
-  events: SidecarEvents,
-  call: Call,
-  { decision, options, lookupMs }: Planned,
-  waitedMs: number,
-): void {
-  const { plan, outcome, reason, exactTokens, importedTokens, recomputedTokens } = decision;
-  const ref = refOf(call);
-  events.emit('plan', {
-    ...ref,
-    planId: plan?.planId ?? null,
-    policy: plan?.policy ?? options.policy,
-    ...{ outcome, reason, exactTokens, importedTokens, recomputedTokens, lookupMs, waitedMs },
-    promptTokens: call.prompt.tokens.length,
-  });
-  if (reason === 'planner-error') events.emit('fallback', { ...ref, stage: 'plan', cause: reason });
-}
-
-export function tellReceipt(events: SidecarEvents, call: Call, provenance: Provenance): void {
-  const { policy, outcome, reason, receipt } = provenance;
-  const ref = refOf(call);
-  const promptTokens = call.prompt.tokens.length;
-  events.emit('receipt', { ...ref, policy, outcome, reason, promptTokens, receipt });
-  const { degraded } = receipt;
-  if (degraded !== null) events.emit('fallback', { ...ref, stage: 'receipt', cause: degraded });
 }

@@ -4,7 +4,7 @@ import { KvShareError } from '../errors.ts';
 import type { GenerateEvent, GenerateRequest, ReusePlan } from '../protocol/index.ts';
 import type { PlanDecision } from '../reuse/index.ts';
 import type { SidecarContext } from './context.ts';
-import { refOf } from './events.ts';
+import { refOf } from './tell.ts';
 import type { Call } from './read-call.ts';
 
 export function generateRequestOf(

@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Receipt } from '../protocol/index.ts';
 import { answerEvents } from './answer-events.ts';
 import type { SidecarContext } from './context.ts';
-import { tellPlan, tellReceipt } from './events.ts';
+import { tellPlan, tellReceipt } from './tell.ts';
 import type { Planned } from './find-plan.ts';
 import { forwardCall } from './forward-call.ts';
 import { healWhenIdle } from './heal.ts';

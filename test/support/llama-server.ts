@@ -21,6 +21,7 @@ export const CONTEXT_PER_SLOT = 512;
 
 export interface TinyLlama {
   readonly url: string;
+  readonly modelPath: string;
   readonly folder: string;
   /** Names of the files that it has saved. */
   saved(): string[];
@@ -41,6 +42,7 @@ export async function startTinyLlama(
   });
   return {
     url: server.url,
+    modelPath,
     folder,
     saved: () => readdirSync(folder),
     close: async () => {
