@@ -14,4 +14,5 @@ export default {
   maxWorkers: 2,
   // Not a measure of speed: on a busy machine the plain CPU backend takes seconds for a prompt.
   testTimeout: 120_000,
+  reporters: ['default', '<rootDir>/.config/error-codes.mjs'],
 };

@@ -33,6 +33,7 @@ const commands: Record<CommandName, () => Promise<Command>> = {
   replay: async () => (await import('./commands/replay-command.ts')).replayCommand,
   config: async () => (await import('./commands/config-command.ts')).configCommand,
   doctor: async () => (await import('./commands/doctor-command.ts')).doctorCommand,
+  errors: async () => (await import('./commands/errors-command.ts')).errorsCommand,
   completion: async () => (await import('./commands/completion-command.ts')).completionCommand,
   demo: async () => (await import('./commands/demo-command.ts')).demoCommand,
   drill: async () => (await import('./commands/drill-command.ts')).drillCommand,

@@ -152,6 +152,12 @@ onThisSystem(() => {
     await gone(Number(readFileSync(pidFile, 'utf8')));
   });
 
+  it('fetches nothing when it was cancelled before it began', async () => {
+    const building = buildNative({ cacheDir, signal: AbortSignal.abort() });
+    await expect(building).rejects.toMatchObject({ code: 'native_build_failed' });
+    expect(left()).toEqual([]);
+  });
+
   it('is waited for by a second one, which then builds in its turn', async () => {
     const [marks, go] = [join(folder, 'marks'), join(folder, 'go')];
     mkdirSync(marks);

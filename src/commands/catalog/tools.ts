@@ -65,6 +65,12 @@ export const tools = {
     ],
     examples: ['kvshare doctor --config examples/kvshare.yaml', 'kvshare doctor --json'],
   },
+  errors: {
+    does: 'what an error code means and what to do about it; without CODE, all of them',
+    takes: 'CODE',
+    flags: jsonFlag,
+    examples: ['kvshare errors runner_unavailable'],
+  },
   completion: {
     does: 'commands and flags for the Tab key of a shell',
     takes: 'bash|zsh|fish',
