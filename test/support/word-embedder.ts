@@ -5,13 +5,19 @@ import type { Embedder } from '../../src/embed/index.ts';
 
 const DIMENSION = 64;
 
+const directions = new Map<string, Float32Array>();
+
 function direction(word: string): Float32Array {
+  const known = directions.get(word);
+  if (known) return known;
   let state = 2166136261;
   for (const c of word) state = Math.imul(state ^ c.charCodeAt(0), 16777619);
-  return Float32Array.from({ length: DIMENSION }, () => {
+  const own = Float32Array.from({ length: DIMENSION }, () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     return state / 2 ** 31 - 1;
   });
+  directions.set(word, own);
+  return own;
 }
 
 export function embedText(text: string): Float32Array | null {
