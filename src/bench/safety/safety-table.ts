@@ -38,7 +38,7 @@ function canaryLines({ canaries }: SafetyReport): string[] {
       ['policy', 'n', 'charged', 'secret', 'per token', 'decoy', 'due to donor', 'told'],
       ...Object.entries(policies).map(([name, rise]) => riseRow(name, rise)),
       ...Object.entries(families).map(([name, rise]) =>
-        riseRow(`${Object.keys(policies)[0]}, told in a ${name}`, rise),
+        riseRow(`${Object.keys(policies)[0]}: ${name}`, rise),
       ),
       riseRow('control: imports the secret', control),
     ]),
