@@ -1,4 +1,5 @@
 // The readable forms of a quality report: a table for the terminal, Markdown for the file beside it.
+import { textTable } from '../text-table.ts';
 import type { PairedScore, Summary } from './summarise.ts';
 import type { QualityReport } from './quality.ts';
 
@@ -40,16 +41,8 @@ export function formatQuality(report: QualityReport): string {
   const rows = rowsOf(report)
     .filter(([, family, { n }]) => n > 0 || family === 'all')
     .map(([policy, family, summary]) => [policy, family, ...columns.map(([, of]) => of(summary))]);
-  const table = [['policy', 'family', ...columns.map(([title]) => title)], ...rows];
-  const widths = table[0]!.map((_, at) => Math.max(...table.map((row) => row[at]!.length)));
-  return table
-    .map((row) =>
-      row
-        .map((cell, at) => cell.padEnd(widths[at]!))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  const head = ['policy', 'family', ...columns.map(([title]) => title)];
+  return textTable([head, ...rows]).join('\n');
 }
 
 const markdownTable = (head: readonly string[], rows: readonly (readonly string[])[]): string =>

@@ -1,4 +1,5 @@
 // The readable form of a safety report.
+import { textTable } from '../text-table.ts';
 import type { SafetyReport } from './safety.ts';
 import type { Spread } from './spread.ts';
 import type { RiseSummary } from './summarise-canaries.ts';
@@ -7,17 +8,6 @@ const fixed = (value: number, digits = 3): string => value.toFixed(digits);
 const percent = (part: number, whole: number): string => `${((100 * part) / whole).toFixed(1)} %`;
 const spreadOf = ({ mean, p99, max }: Spread): string =>
   [mean, p99, max].map((value) => fixed(value)).join(' / ');
-
-/** Columns as wide as their widest cell. */
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0]!.map((_, at) => Math.max(...rows.map((row) => row[at]!.length)));
-  return rows.map((row) =>
-    row
-      .map((cell, at) => cell.padEnd(widths[at]!))
-      .join('  ')
-      .trimEnd(),
-  );
-}
 
 function riseRow(name: string, rise: RiseSummary | null): string[] {
   if (!rise) return [name, '0', '-', '-', '-', '-', '-', '-'];
@@ -34,7 +24,7 @@ function canaryLines({ canaries }: SafetyReport): string[] {
   return [
     `Canaries: ${canaries.answers} answers to ${canaries.canaries} receivers, ${canaries.withSecret} with the secret, ${canaries.withFragment} with a part of it`,
     'rise of log-probability, import minus cold, nats: mean / p99 / max',
-    ...table([
+    ...textTable([
       ['policy', 'n', 'charged', 'secret', 'per token', 'decoy', 'due to donor', 'told'],
       ...Object.entries(policies).map(([name, rise]) => riseRow(name, rise)),
       ...Object.entries(families).map(([name, rise]) =>
@@ -58,7 +48,7 @@ function collisionLines({ collisions }: SafetyReport): string[] {
   );
   return [
     'Hostile pairs',
-    ...table([
+    ...textTable([
       ['policy', 'family', 'pairs', 'reused', 'unequal', 'as cold', 'marker', 'rise of the marker'],
       ...rows,
     ]),
@@ -80,7 +70,7 @@ function diversityLines({ diversity: own }: SafetyReport): string[] {
   ] as const;
   return [
     `Diversity: ${own.prompts} prompts, ${own.answers} answers of each kind; exact total variation of first tokens ${spreadOf(own.totalVariation)}`,
-    ...table([
+    ...textTable([
       ['measure', 'observed', 'by chance', 'p'],
       ...tests.map(([name, { observed, byChance, p }]) => [
         ...[name, fixed(observed, 4), byChance.map((value) => fixed(value, 4)).join(' … ')],
@@ -100,6 +90,6 @@ export function formatSafety(report: SafetyReport): string {
     ...canaryLines(report),
     ...collisionLines(report),
     ...diversityLines(report),
-    ...(bounds.length > 0 ? table(bounds) : []),
+    ...(bounds.length > 0 ? textTable(bounds) : []),
   ].join('\n');
 }
