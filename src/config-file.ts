@@ -170,5 +170,5 @@ export function parseConfigFile(
     const why = (error as Error).message.split('\n')[0] ?? '';
     throw new KvShareError('config_invalid', `${source}: is not valid YAML: ${why}`);
   }
-  return readDocument((parsed ?? {}), source, env);
+  return readDocument(parsed ?? {}, source, env);
 }

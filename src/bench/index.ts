@@ -7,6 +7,8 @@ export { formatIndex, runIndexSuite } from './index-suite.ts';
 export { InstantRunner } from './overhead/instant-runner.ts';
 export { formatOverhead, runOverhead } from './overhead/overhead.ts';
 export { formatLoad, runLoad } from './load/load.ts';
+export { contestantNames } from './adapters/contestants.ts';
+export { formatAdapters, runAdapters } from './adapters/adapters.ts';
 export { runPeers } from './peers/peers.ts';
 export { formatPeers } from './peers/peers-table.ts';
 export {

@@ -1,5 +1,6 @@
 // `kvshare bench SUITE --out FILE`: runs one suite, writes its JSON, prints its table.
 import { writeFile } from 'node:fs/promises';
+import { adapters } from './bench/adapters.ts';
 import { hitRate } from './bench/hit-rate.ts';
 import { index } from './bench/index-suite.ts';
 import { load } from './bench/load.ts';
@@ -12,7 +13,7 @@ import { ttft } from './bench/ttft.ts';
 import type { SuiteName } from './catalog/index.ts';
 
 const suites: Record<SuiteName, Suite> = {
-  ...{ ttft, 'hit-rate': hitRate, quality, safety, overhead, load, index, peers },
+  ...{ ttft, 'hit-rate': hitRate, quality, safety, overhead, load, index, peers, adapters },
 };
 
 export async function benchCommand(argv: readonly string[]): Promise<void> {

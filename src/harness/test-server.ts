@@ -18,6 +18,8 @@ export interface Served {
 export async function serveTenants(options: {
   readonly command?: 'serve' | 'sidecar';
   readonly tenants: readonly ServedTenant[];
+  /** Beside the tenants, what kvshare.yaml says. */
+  readonly config?: object;
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
 }): Promise<Served> {
@@ -25,7 +27,7 @@ export async function serveTenants(options: {
   const config = join(folder, 'kvshare.yaml');
   const tenants = options.tenants.map(({ name, key }) => ({ name, keys: [key] }));
   // JSON is YAML.
-  await writeFile(config, JSON.stringify({ tenants }), { mode: 0o600 });
+  await writeFile(config, JSON.stringify({ ...options.config, tenants }), { mode: 0o600 });
   const args = [options.command ?? 'serve', '--port', '0', '--config', config, ...options.args];
   try {
     const child = await startChild(args, options.env);

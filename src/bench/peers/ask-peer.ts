@@ -1,7 +1,7 @@
 // One chat completion of llama.cpp's server, timed like ours: from sending to the first content at the client; what it
 // took from its cache is in its own timings.
 import { KvShareError } from '../../errors.ts';
-import { postForStream, sentEvents, type ChatTurn, type Piece } from '../../harness/index.ts';
+import { postForStream, sentEvents, type Piece } from '../../harness/index.ts';
 import { peerHeaders } from '../../llama-server/index.ts';
 
 /** As its last event says. */
@@ -58,7 +58,7 @@ export function readAnswer(sentAt: number, events: readonly Piece[]): PeerAnswer
 
 export async function askPeer(
   url: string,
-  messages: readonly ChatTurn[],
+  messages: readonly { readonly role: string; readonly content: string }[],
   maxTokens: number,
 ): Promise<PeerAnswer> {
   const { status, sentAt, pieces } = await postForStream({

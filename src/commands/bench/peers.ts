@@ -2,12 +2,11 @@
 import { availableParallelism } from 'node:os';
 import { formatPeers, runPeers, ttftFamilies } from '../../bench/index.ts';
 import { childEnvironment, quietTensorflow, readSettings } from '../../config.ts';
-import { KvShareError } from '../../errors.ts';
 import { openGguf, type GgufFile } from '../../gguf/index.ts';
-import { findLlamaServer } from '../../llama-server/index.ts';
 import { timeBareProducts, type ModelSizes } from '../../runner/backend/index.ts';
 import { suites } from '../catalog/index.ts';
 import { provisionBackend, provisionModel, provisionTokenizer } from '../provision.ts';
+import { llamaServerOf } from './llama-server.ts';
 import { countOf, countsOf, defineSuite, listOf, withProgress } from './suite.ts';
 
 /** Sizes of the products of one forward pass, from the file's own shapes. */
@@ -32,17 +31,10 @@ function sizesOf({ metadata, tensors }: GgufFile): ModelSizes {
   };
 }
 
-async function serverOf(flag: string | undefined, cacheDir: string): Promise<string> {
-  const path = flag ?? (await findLlamaServer(cacheDir));
-  if (path !== null) return path;
-  const hint = 'build one with `kvshare llama-server`, or name one with --llama-server BIN';
-  throw new KvShareError('config_invalid', `bench peers needs llama.cpp's server: ${hint}.`);
-}
-
 export const peers = defineSuite(suites.peers.flags, async (values) => {
   quietTensorflow();
   const settings = readSettings(['--backend', values.backend]);
-  const llamaServer = await serverOf(values['llama-server'], settings.cacheDir);
+  const llamaServer = await llamaServerOf(values['llama-server'], settings.cacheDir);
   const model = await provisionModel(settings);
   const tokenizer = await provisionTokenizer(model);
   const file = await openGguf(model.path);

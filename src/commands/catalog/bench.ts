@@ -125,6 +125,21 @@ export const suites = {
     },
     examples: ['kvshare llama-server', 'kvshare bench peers --out peers.json'],
   },
+  adapters: {
+    does: 'llama.cpp’s server behind the adapter, and alone, by turns',
+    flags: {
+      'llama-server': { value: 'FILE', usual: 'the one in the cache', does: 'the server' },
+      trace: { value: 'FILE', usual: 'two clinics', does: 'requests, one a line' },
+      requests: { value: 'N', fallback: '48', does: 'requests' },
+      slots: { value: 'N', fallback: '4', does: 'of the server' },
+      'context-per-slot': { value: 'N', fallback: '4096', does: 'tokens' },
+      contestants: { value: 'A,B', fallback: 'adapter,alone,alone-apart', does: 'who is measured' },
+      'max-mib': { value: 'N', fallback: '4096', does: 'most MiB of saved slots' },
+      model,
+      ...report,
+    },
+    examples: ['kvshare llama-server', 'kvshare bench adapters --out adapters.json'],
+  },
 } as const satisfies Record<string, CommandInfo>;
 
 export type SuiteName = keyof typeof suites;
