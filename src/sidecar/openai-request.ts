@@ -17,8 +17,8 @@ export interface CompletionRequest {
   readonly model: string;
   /** chat */
   readonly messages: readonly ChatMessage[];
-  /** text */
-  readonly prompt: string;
+  /** text: the prompt, or its token ids, which are taken as they are. */
+  readonly prompt: string | readonly number[];
   /** Null = as much as fits. */
   readonly maxTokens: number;
   readonly temperature: number;
@@ -93,11 +93,18 @@ function readMessages(value: unknown): ChatMessage[] {
   });
 }
 
-function readPrompt(value: unknown): string {
+const isTokenId = (value: unknown): value is number => Number.isInteger(value);
+
+function readPrompt(value: unknown): string | number[] {
+  if (Array.isArray(value) && value.length > 0 && value.every(isTokenId)) return value;
   const [only, ...rest] = Array.isArray(value) ? (value as unknown[]) : [value];
   if (typeof only === 'string' && only !== '' && rest.length === 0) return only;
   if (Array.isArray(value) && value.length > 0) {
-    throw new KvShareError('unsupported_parameter', 'prompt: one text is read here.', 'prompt');
+    throw new KvShareError(
+      'unsupported_parameter',
+      'prompt: one text, or its token ids, is read here.',
+      'prompt',
+    );
   }
   throw wrong('prompt', 'must be a text');
 }

@@ -2,7 +2,7 @@
 // the runner's own tokenizer.
 import type { IncomingMessage } from 'node:http';
 import { KvShareError } from '../errors.ts';
-import type { EncodedPrompt } from '../tokenizer/index.ts';
+import type { EncodedPrompt, Tokenizer } from '../tokenizer/index.ts';
 import type { Route } from '../routes/index.ts';
 import { readCacheControl, readMinSimilarity, type CacheControl } from './cache-control.ts';
 import type { SidecarContext } from './context.ts';
@@ -31,6 +31,15 @@ function pathOf(kind: CompletionKind, dryRunPath: string): string {
   return `${base}/${kind === 'chat' ? 'chat/completions' : 'completions'}`;
 }
 
+const promptOf = (
+  tokenizer: Tokenizer,
+  prompt: CompletionRequest['prompt'],
+  maxTokens: number,
+): EncodedPrompt =>
+  typeof prompt === 'string'
+    ? tokenizer.encodePrompt(prompt, maxTokens)
+    : tokenizer.readTokens(prompt, maxTokens);
+
 /** Throws KvShareError with a 4xx code, or `runner_unavailable`. */
 export async function readCall(
   context: SidecarContext,
@@ -54,7 +63,7 @@ export async function readCall(
   const prompt =
     kind === 'chat'
       ? context.tokenizer.encodeChat(asked.messages, contextLength - 1)
-      : context.tokenizer.encodePrompt(asked.prompt, contextLength - 1);
+      : promptOf(context.tokenizer, asked.prompt, contextLength - 1);
   const route = context.routes.find({
     path: expected === 'either' ? pathOf(kind, sentPathOf(request)) : sentPathOf(request),
     model: asked.model,

@@ -125,5 +125,20 @@ export function encodePrompt(
   return { tokens, suffixStart: suffixStart(tokens, parts.classes, start, end) };
 }
 
+/** Nobody knows which of the tokens are the question: the last ones, from a sentence's beginning on, are taken for it. */
+export function readTokens(
+  { classes }: PromptParts,
+  ids: readonly number[],
+  maxTokens = Infinity,
+): EncodedPrompt {
+  if (ids.length === 0) throw empty('prompt');
+  checkLength(ids.length, maxTokens);
+  if (!ids.every((id) => id >= 0 && id < classes.length)) {
+    throw new KvShareError('invalid_request', 'prompt: not a token id of this model.', 'prompt');
+  }
+  const tokens = Int32Array.from(ids);
+  return { tokens, suffixStart: suffixStart(tokens, classes, 0, tokens.length) };
+}
+
 const empty = (param: string): KvShareError =>
   new KvShareError('invalid_request', 'The prompt is empty.', param);

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import type { GgufFile } from '../gguf/index.ts';
 import { chatTemplate } from './chat-template.ts';
 import { preTokenizer } from './pre-tokenizers.ts';
-import { encodeChat, encodePrompt } from './prompt-encoder.ts';
+import { encodeChat, encodePrompt, readTokens } from './prompt-encoder.ts';
 import type { EncodedPrompt, PromptParts } from './prompt-encoder.ts';
 import { specialTokens, stopTokens } from './special-tokens.ts';
 import { decode, streamDecoder } from './stream-decoder.ts';
@@ -39,6 +39,8 @@ export interface Tokenizer {
   encodeChat(messages: readonly ChatMessage[], maxTokens?: number): EncodedPrompt;
   /** A bare prompt of /v1/completions: plain text, no special tokens. Throws when it is empty. */
   encodePrompt(text: string, maxTokens?: number): EncodedPrompt;
+  /** A prompt that is token ids already, special ones too. Throws `invalid_request` for an id that is none. */
+  readTokens(ids: readonly number[], maxTokens?: number): EncodedPrompt;
   /** Special tokens and unknown ids are no text. */
   decode(ids: Iterable<number>): string;
   streamDecoder(): StreamDecoder;
@@ -81,6 +83,7 @@ export function loadTokenizer(file: GgufFile): Tokenizer {
     encode: (text, options) => encode(parts, text, options.special),
     encodeChat: (messages, maxTokens) => encodeChat(parts, messages, maxTokens),
     encodePrompt: (text, maxTokens) => encodePrompt(parts, text, maxTokens),
+    readTokens: (ids, maxTokens) => readTokens(parts, ids, maxTokens),
     decode: (ids) => decode(bytes, ids),
     streamDecoder: () => streamDecoder(bytes),
   };
