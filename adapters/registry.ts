@@ -4,6 +4,7 @@ import type { OpenAdapter } from '../src/protocol/index.ts';
 
 const adapters: Record<string, () => Promise<{ readonly openAdapter: OpenAdapter }>> = {
   'llama-cpp': () => import('./llama-cpp/adapter.ts'),
+  'openai-compatible': () => import('./openai-compatible/adapter.ts'),
 };
 
 export const adapterNames: readonly string[] = Object.keys(adapters);

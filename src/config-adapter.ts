@@ -12,6 +12,8 @@ export interface AdapterSettings {
   readonly secret: string | null;
   /** Where the server saves contexts. */
   readonly folder: string | null;
+  /** Whether all tenants may share the servers' cache. */
+  readonly sharedCache: boolean;
   readonly maxBytes: number;
   readonly maxContexts: number;
 }
@@ -24,6 +26,7 @@ export interface AdapterDocument {
   readonly model?: string;
   readonly secret?: string;
   readonly folder?: string;
+  readonly sharedCache?: boolean;
   readonly maxMiB?: number;
   readonly maxContexts?: number;
 }
@@ -41,6 +44,10 @@ export const adapterSchema = {
       description: 'openai-compatible: what cache_salt is made with, or env:NAME.',
     },
     folder: { ...text, description: 'llama-cpp: what the server has as --slot-save-path.' },
+    sharedCache: {
+      type: 'boolean',
+      description: 'openai-compatible: all tenants may share the servers’ cache.',
+    },
     maxMiB: { type: 'integer', minimum: 1, maximum: 100_000_000 },
     maxContexts: { type: 'integer', minimum: 1, maximum: 1_000_000 },
   }),
@@ -58,6 +65,7 @@ export function readAdapter(
 ): AdapterSettings | null {
   if (!document) return null;
   const { name, urls = [], key, model = null, secret, folder = null } = document;
+  const { sharedCache = false } = document;
   return {
     name,
     urls,
@@ -66,6 +74,7 @@ export function readAdapter(
     // A name that the environment does not have must not make a secret that everybody can guess.
     secret: secret === undefined ? null : readKey(secret) || null,
     folder,
+    sharedCache,
     maxBytes: (document.maxMiB ?? MAX_MIB) * 2 ** 20,
     maxContexts: document.maxContexts ?? MAX_CONTEXTS,
   };

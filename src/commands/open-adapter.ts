@@ -4,6 +4,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AdapterSettings } from '../config-adapter.ts';
 import { KvShareError } from '../errors.ts';
+import { openGguf } from '../gguf/index.ts';
 import type { ResolvedModel } from '../model-files/index.ts';
 import type { AdapterRegistry, Runner } from '../protocol/index.ts';
 import type { Log } from '../telemetry/index.ts';
@@ -50,6 +51,15 @@ export function originsOf({ urls }: AdapterSettings, runnerUrl: string | null): 
   throw new KvShareError('config_invalid', `${what}: where its model server listens.`);
 }
 
+/** As the file says, of whatever architecture; else what no prompt reaches. */
+async function contextLengthOf({ path }: ResolvedModel): Promise<number> {
+  const file = await openGguf(path);
+  const architecture = file.metadata.get('general.architecture');
+  const length = Number(file.metadata.get(`${String(architecture)}.context_length`));
+  await file.close();
+  return length > 0 ? length : 2 ** 20;
+}
+
 /** Throws KvShareError `config_invalid` when the server cannot be used as it is. */
 export async function openAdapter(options: OpenAdapterOptions): Promise<Runner> {
   const { settings, load, model, tokenizer, log } = options;
@@ -57,6 +67,7 @@ export async function openAdapter(options: OpenAdapterOptions): Promise<Runner> 
     throw new KvShareError('config_invalid', 'This installation has no adapters.');
   });
   const open = await registry.loadAdapter(settings.name);
+  const contextLength = await contextLengthOf(model);
   const parts = [model.sha256, tokenizer.sha256, tokenizer.chatTemplateSha256];
   return patiently(
     () =>
@@ -64,6 +75,7 @@ export async function openAdapter(options: OpenAdapterOptions): Promise<Runner> 
         urls: settings.urls,
         key: settings.key,
         modelId: modelIdOf(model.path),
+        contextLength,
         serverModel: settings.model,
         tokenizer: {
           vocabSize: tokenizer.vocabSize,
@@ -73,6 +85,7 @@ export async function openAdapter(options: OpenAdapterOptions): Promise<Runner> 
         fingerprint: createHash('sha256').update(parts.join(' ')).digest('hex'),
         generation: randomBytes(6).toString('hex'),
         secret: settings.secret === null ? randomBytes(32) : Buffer.from(settings.secret),
+        sharedCache: settings.sharedCache,
         store: settings,
         onProblem: (what, error) => log.warn({ err: error }, what),
       }),

@@ -8,6 +8,8 @@ export interface AdapterOptions {
   /** Their API key. */
   readonly key: string | null;
   readonly modelId: string;
+  /** Of the model file; a server may have less. */
+  readonly contextLength: number;
   /** The model's name on the servers; null = they serve one. */
   readonly serverModel: string | null;
   readonly tokenizer: {
@@ -22,6 +24,8 @@ export interface AdapterOptions {
   readonly generation: string;
   /** What scopes are hashed with before they leave; the same for all sidecars in front of the same servers. */
   readonly secret: Uint8Array;
+  /** The operator says that all tenants may share one cache; else a server that cannot keep them apart is refused. */
+  readonly sharedCache: boolean;
   readonly store: {
     /** Folder that the server saves contexts to, on this machine; null = it saves none. */
     readonly folder: string | null;

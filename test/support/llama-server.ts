@@ -59,6 +59,7 @@ export const adapterOptions = (
   urls,
   key: null,
   modelId: 'tiny',
+  contextLength: 2048,
   serverModel: null,
   tokenizer: {
     vocabSize: tinyTokenizer.vocabSize,
@@ -68,6 +69,7 @@ export const adapterOptions = (
   fingerprint: 'model-and-tokenizer',
   generation: 'gen-a',
   secret: Buffer.from('a secret of the tests'),
+  sharedCache: false,
   store: { folder: null, maxBytes: 2 ** 24, maxContexts: 100 },
   onProblem: (what, error) => {
     throw new Error(what, { cause: error });

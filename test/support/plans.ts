@@ -69,7 +69,8 @@ export async function collect(events: AsyncIterable<GenerateEvent>): Promise<Ans
   const last = all.at(-1)!;
   return {
     events: all,
-    receipt: of('receipt')[0]!.receipt,
+    // The last one counts: some runners know no sooner.
+    receipt: of('receipt').at(-1)!.receipt,
     tokens: of('token').map((e) => e.id),
     stored: of('stored').at(-1)?.context,
     end: last.type === 'end' ? last.reason : last.type,
