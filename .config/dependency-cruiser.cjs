@@ -99,9 +99,9 @@ module.exports = {
       from: {
         path: '^src/',
         pathNot:
-          '^src/(main\\.ts|config(-file|-schema|-kv|-flags|-print|-log|-adapter)?\\.ts|commands/)',
+          '^src/(main\\.ts|config(-file|-schema|-kv|-flags|-print|-log|-adapter|-telemetry)?\\.ts|commands/)',
       },
-      to: { path: '^src/config(-file|-schema|-kv|-flags|-print|-log|-adapter)?\\.ts$' },
+      to: { path: '^src/config(-file|-schema|-kv|-flags|-print|-log|-adapter|-telemetry)?\\.ts$' },
     },
     {
       name: 'commands-are-the-top',
@@ -133,8 +133,8 @@ module.exports = {
     only(
       'config-knows-options',
       'config.ts composes option types and defaults; it starts nothing.',
-      '^src/config(-file|-schema|-kv|-flags|-print|-log|-adapter)?\\.ts$',
-      '^src/(config(-(file|schema|kv|flags|print|log|adapter))?\\.ts|(errors|flags|nearest-name)\\.ts|routes/|open-model/index\\.ts|runner/(backend/|(schedulers|precisions)\\.ts))',
+      '^src/config(-file|-schema|-kv|-flags|-print|-log|-adapter|-telemetry)?\\.ts$',
+      '^src/(config(-(file|schema|kv|flags|print|log|adapter|telemetry))?\\.ts|(errors|flags|nearest-name)\\.ts|routes/|open-model/index\\.ts|runner/(backend/|(schedulers|precisions)\\.ts))',
     ),
     only(
       'examples-use-the-public-door',
@@ -354,6 +354,7 @@ module.exports = {
       'Schemas are checked where they are published.',
     ),
     owner('protobufjs', '^src/runner/graph/', 'Graphs are encoded in one room.'),
+    owner('@opentelemetry', '^src/telemetry/', 'Traces have one owner.'),
     owner('prom-client', '^src/telemetry/', 'Metrics have one owner.'),
     owner('pino', '^src/telemetry/', 'Logs have one owner.'),
     owner(

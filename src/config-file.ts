@@ -2,6 +2,7 @@
 import { parse } from 'yaml';
 import { readAdapter, type AdapterDocument, type AdapterSettings } from './config-adapter.ts';
 import { findConfigError, type embedderKinds } from './config-schema.ts';
+import { readTelemetry, type TelemetrySettings } from './config-telemetry.ts';
 import { KvShareError } from './errors.ts';
 import type { EmbedderSettings } from './open-model/index.ts';
 import {
@@ -30,6 +31,7 @@ export interface FileSettings extends RouteSettings {
   readonly guardFile: string | null;
   /** Whether hot prompts are computed exactly in idle moments. */
   readonly healing: boolean;
+  readonly telemetry: TelemetrySettings;
   /** Where every path that is not ours is passed on to; null = 404. */
   readonly upstream: string | null;
   /** Another framework in the runner's place; null = our own runner. */
@@ -68,6 +70,7 @@ export interface ConfigDocument {
   readonly singleFlight?: boolean;
   readonly guardFile?: string;
   readonly healing?: boolean;
+  readonly telemetry?: { readonly otlp?: string };
   readonly upstream?: string;
   readonly adapter?: AdapterDocument;
 }
@@ -152,6 +155,7 @@ export function readDocument(
     singleFlight: document.singleFlight ?? true,
     guardFile: document.guardFile ?? null,
     healing: document.healing ?? true,
+    telemetry: readTelemetry(document.telemetry, env, source),
     upstream: document.upstream ?? null,
     adapter: readAdapter(document.adapter, (text) => readKey(text, env)),
   };

@@ -19,7 +19,7 @@ export const listenFlags = {
   'log-level': {
     value: 'LEVEL',
     fallback: 'info',
-    does: 'trace, debug, info, warn, error, fatal or silent',
+    does: 'trace … silent; info,runner=debug: another level for serve, sidecar or runner',
   },
 } as const satisfies Flags;
 

@@ -1,7 +1,9 @@
 // What a command would run with, value by value, and where each came from: a flag, a variable, a line of the file, a
 // default. Secrets are masked, so that the output can be pasted into an issue.
 import { LineCounter, parse, parseDocument, visit, isPair, isScalar, isSeq } from 'yaml';
+import { otlpVariable } from './config-telemetry.ts';
 import { findSetting, settingFlags, type SettingName } from './config-flags.ts';
+import { logArgument } from './config-log.ts';
 import type { FileSettings } from './config-file.ts';
 import type { Settings } from './config.ts';
 import { parseGiven, type Flags } from './flags.ts';
@@ -84,7 +86,7 @@ function shownReuse({ options, qualityBudget }: RouteReuse): object {
   return { ...rest, qualityBudget };
 }
 
-/** What a reuse setting that the file does not have comes from. */
+/** What a setting that the file does not have comes from. */
 function inheritedFrom(name: string, lines: Lines, path: string, settings: FileSettings): string {
   const route = /^routes\[(\d+)\]\.reuse\.(.*)/.exec(name);
   const ownPolicy = route && settings.routes[Number(route[1])]!.reuse.options.policy;
@@ -112,8 +114,10 @@ function fileSettings(
   return Object.entries(shown).flatMap(([key, value]) =>
     flatten(mask(value, raw[key], key, env), key).map(([name, masked]) => {
       const line = lines.get(name);
-      const source = line === undefined ? inheritedFrom(name, lines, path, file) : null;
-      return { name, value: masked, source: source ?? `${path}:${line!}` };
+      const variable = name === 'telemetry.otlp' ? otlpVariable(env) : null;
+      const written = line === undefined ? null : `${path}:${line}`;
+      const source = variable ?? written ?? inheritedFrom(name, lines, path, file);
+      return { name, value: masked, source };
     }),
   );
 }
@@ -122,7 +126,7 @@ const valueOf: Record<SettingName, (settings: Settings) => unknown> = {
   port: ({ port }) => port,
   host: ({ host }) => host,
   'drain-seconds': ({ drainMs }) => drainMs / 1_000,
-  'log-level': ({ logLevel }) => logLevel,
+  'log-level': ({ logLevels }) => logArgument(logLevels),
   config: ({ configPath }) => configPath,
   'cache-dir': ({ cacheDir }) => cacheDir,
   model: ({ modelPath }) => modelPath,

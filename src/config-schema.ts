@@ -82,6 +82,15 @@ export const configSchema = {
       description:
         'Compute prompts that are asked for again, but stored only approximately, exactly when idle.',
     },
+    telemetry: {
+      ...strictObject({
+        otlp: {
+          ...text,
+          description: 'Collector that gets traces over OTLP/HTTP, http://host:4318.',
+        },
+      }),
+      description: 'Where traces go; OTEL_EXPORTER_OTLP_ENDPOINT wins over it.',
+    },
     upstream: { ...text, description: 'Origin for every path that is not ours.' },
     adapter: adapterSchema,
   }),

@@ -25,6 +25,7 @@ import {
   parseShare,
   type KvSettings,
 } from './config-kv.ts';
+import { parseLogLevels, type LogLevels } from './config-log.ts';
 import { KvShareError } from './errors.ts';
 import { parseGiven, type Flags } from './flags.ts';
 import { backendRequests, type BackendRequest } from './runner/backend/index.ts';
@@ -51,7 +52,7 @@ export interface Settings extends FileSettings {
   readonly runnerUrl: string | null;
   /** How long answers under way may take to finish when the process is told to end. */
   readonly drainMs: number;
-  readonly logLevel: string;
+  readonly logLevels: LogLevels;
   readonly configPath: string | null;
 }
 
@@ -167,8 +168,8 @@ export function readSettings(
     kvBytes: pick('kv-bytes', parseBytes) ?? Math.floor(memoryBytes() / 4),
     kv: keeping(pick, cacheDir),
     runnerUrl: pick('runner', String) ?? null,
-    logLevel: pick('log-level', String),
     drainMs: pick('drain-seconds', parseCount) * 1_000,
+    logLevels: pick('log-level', parseLogLevels),
   });
 }
 

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { kvArguments } from '../src/config-kv.ts';
+import { logArgument } from '../src/config-log.ts';
+import { tracesEnvironment } from '../src/config-telemetry.ts';
 import { parseBytes, readSettings } from '../src/config.ts';
 
 let folder: string;
@@ -167,6 +169,30 @@ routes:
     [['--config', '/nonexistent.yaml'], /cannot be read/],
   ])('refuses %j', (argv, message) => {
     expect(() => readSettings(argv, {})).toThrow(message);
+  });
+
+  it('reads log levels, one for all and others for single rooms', () => {
+    const { logLevels } = readSettings(['--log-level', 'warn,runner=debug'], {});
+    expect(logLevels).toEqual({ serve: 'warn', sidecar: 'warn', runner: 'debug' });
+    expect(readSettings(['--log-level', logArgument(logLevels)], {}).logLevels).toEqual(logLevels);
+    const wrong = (text: string) => () => readSettings(['--log-level', text], {});
+    expect(wrong('debg')).toThrow(/"debg" is none of trace, .*Did you mean "debug"/);
+    expect(wrong('runer=debug')).toThrow(/Did you mean "runner"/);
+    expect(wrong('info,warn')).toThrow(/more than one level/);
+  });
+
+  it('sends traces where the file says, unless OpenTelemetry’s own variables say otherwise', () => {
+    const otlp = (env: NodeJS.ProcessEnv, text = 'telemetry: { otlp: "http://file:4318" }') =>
+      fromFile(text, env).telemetry.otlp;
+    expect(otlp({}, 'tenants: []')).toBe(null);
+    expect(otlp({})).toBe('http://file:4318/v1/traces');
+    const all = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://env:4318/' };
+    expect(otlp(all)).toBe('http://env:4318/v1/traces');
+    const traces = { ...all, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://env/other' };
+    expect(otlp(traces)).toBe('http://env/other');
+    expect(otlp(tracesEnvironment({ otlp: 'http://x/v1/traces' }))).toBe('http://x/v1/traces');
+    expect(otlp({ ...all, OTEL_SDK_DISABLED: 'true' })).toBe(null);
+    expect(() => otlp({}, 'telemetry: { otlp: "collector:4318" }')).toThrow(/telemetry.otlp must/);
   });
 
   it('knows who else sets KVSHARE_PORT', () => {

@@ -8,13 +8,15 @@ import { announceReady } from '../serve/index.ts';
 import { createLog } from '../telemetry/index.ts';
 import { modelIdOf } from '../open-model/index.ts';
 import { provisionBackend, provisionModel, provisionTokenizer } from './provision.ts';
+import { startTraces } from './start-traces.ts';
 import { runUntilSignal } from './run-until-signal.ts';
 
 /** Backends whose tensors are not in host memory. */
 const hasOwnMemory = new Set(['tensorflow-gpu', 'webgpu']);
 
 export async function runnerCommand(settings: Settings): Promise<void> {
-  const log = createLog({ level: settings.logLevel, name: 'runner' });
+  const stopTraces = await startTraces(settings, 'kvshare-runner');
+  const log = createLog({ level: settings.logLevels.runner, name: 'runner' });
   const backend = await provisionBackend(settings);
   const model = await provisionModel(settings);
   const { hostBytes, hostFormat } = settings.kv;
@@ -50,5 +52,5 @@ export async function runnerCommand(settings: Settings): Promise<void> {
     `kvshare runner on http://${settings.host}:${server.port} ` +
       `(${modelIdOf(model.path)}, ${backend.name}: ${backend.description})\n`,
   );
-  await runUntilSignal(() => server.close(settings.drainMs));
+  await runUntilSignal(() => server.close(settings.drainMs).then(stopTraces));
 }

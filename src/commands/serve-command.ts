@@ -1,11 +1,14 @@
 // `kvshare serve`: a runner process, kept alive, and a sidecar in front of it, on one machine.
 import { kvArguments } from '../config-kv.ts';
+import { logArgument } from '../config-log.ts';
+import { tracesEnvironment } from '../config-telemetry.ts';
 import { childEnvironment, type Settings } from '../config.ts';
 import { KvShareError } from '../errors.ts';
 import { RunnerClient } from '../runner/client.ts';
 import { announceReady, superviseRunner } from '../serve/index.ts';
 import { createLog } from '../telemetry/index.ts';
 import { runUntilSignal } from './run-until-signal.ts';
+import { startTraces } from './start-traces.ts';
 import { startSidecar } from './sidecar-command.ts';
 
 const runnerArgs = (settings: Settings): string[] => [
@@ -16,6 +19,7 @@ const runnerArgs = (settings: Settings): string[] => [
   ...['--step-tokens', `${settings.stepTokens}`],
   ...['--shared-step-tokens', `${settings.sharedStepTokens}`],
   ...kvArguments(settings.kv),
+  ...['--log-level', logArgument(settings.logLevels)],
   ...['--cache-dir', settings.cacheDir],
   ...(settings.modelPath === null ? [] : ['--model', settings.modelPath]),
 ];
@@ -25,15 +29,17 @@ export async function serveCommand(settings: Settings): Promise<void> {
     const message = 'kvshare serve runs its own runner; with an adapter, use kvshare sidecar.';
     throw new KvShareError('config_invalid', message);
   }
-  const log = createLog({ level: settings.logLevel, name: 'serve' });
+  const stopTraces = await startTraces(settings, 'kvshare-sidecar');
+  const log = createLog({ level: settings.logLevels.serve, name: 'serve' });
   const runner = await superviseRunner({
     args: runnerArgs(settings),
-    env: childEnvironment(),
+    env: childEnvironment(tracesEnvironment(settings.telemetry)),
     onRestart: (backoffMs) => log.error({ backoffMs }, 'the runner died and is started again'),
   });
   try {
     const openRunner = () => Promise.resolve(new RunnerClient(runner.url));
-    const sidecar = await startSidecar(settings, openRunner, log);
+    const sidecarLog = createLog({ level: settings.logLevels.sidecar, name: 'sidecar' });
+    const sidecar = await startSidecar(settings, openRunner, sidecarLog);
     if (settings.tenants.length === 0) {
       log.warn({}, 'no tenants are configured: every request is private and nothing is shared');
     }
@@ -42,5 +48,6 @@ export async function serveCommand(settings: Settings): Promise<void> {
     await runUntilSignal(sidecar.close);
   } finally {
     await runner.close();
+    await stopTraces();
   }
 }

@@ -13,6 +13,7 @@ import type { Tokenizer } from '../tokenizer/index.ts';
 import { modelIdOf } from '../open-model/index.ts';
 import { openAdapter, originsOf, type LoadAdapters } from './open-adapter.ts';
 import { provisionEmbedder, provisionModel, provisionTokenizer } from './provision.ts';
+import { startTraces } from './start-traces.ts';
 import { runUntilSignal } from './run-until-signal.ts';
 import { watchConfig } from './watch-config.ts';
 
@@ -86,9 +87,10 @@ function runnerOf({ adapter, runnerUrl }: Settings, load: LoadAdapters, log: Log
 }
 
 export async function sidecarCommand(settings: Settings, load: LoadAdapters): Promise<void> {
-  const log = createLog({ level: settings.logLevel, name: 'sidecar' });
+  const stopTraces = await startTraces(settings, 'kvshare-sidecar');
+  const log = createLog({ level: settings.logLevels.sidecar, name: 'sidecar' });
   const sidecar = await startSidecar(settings, runnerOf(settings, load, log), log);
   announceReady(sidecar.port);
   process.stderr.write(`kvshare sidecar on http://${settings.host}:${sidecar.port}\n`);
-  await runUntilSignal(sidecar.close);
+  await runUntilSignal(() => sidecar.close().then(stopTraces));
 }

@@ -26,6 +26,8 @@ export interface GenerateRequest {
   readonly sampling: SamplingOptions;
   /** Whether the KV of this request may be kept for later ones. */
   readonly store: boolean;
+  /** The trace that this is a part of, as in W3C's header. */
+  readonly traceparent?: string;
 }
 
 export type EndReason = 'stop' | 'length' | 'cancelled';

@@ -8,6 +8,7 @@ import type { CompareRequest, GenerateRequest, Runner } from '../protocol/index.
 import { addControlRoutes } from './control-routes.ts';
 import { Running } from './running.ts';
 import { BEAT_MS, encodeBeat, encodeEvent, paths } from '../protocol/wire.ts';
+import { traceGeneration } from './trace-generation.ts';
 
 export interface RunnerServer {
   readonly port: number;
@@ -85,8 +86,9 @@ function createApp(runner: Runner, running: Running): express.Express {
     const leave = running.enter();
     try {
       const abort = new AbortController();
-      const events = runner.generate(checkShape(request.body), abort.signal);
-      await relay(events, response, abort);
+      const asked = checkShape(request.body);
+      const events = runner.generate(asked, abort.signal);
+      await relay(traceGeneration(asked, events), response, abort);
     } finally {
       leave();
     }

@@ -3,6 +3,7 @@
 import { KvShareError } from '../errors.ts';
 import type { GenerateEvent, GenerateRequest, ReusePlan } from '../protocol/index.ts';
 import type { PlanDecision } from '../reuse/index.ts';
+import type { Trace } from '../telemetry/index.ts';
 import type { SidecarContext } from './context.ts';
 import { refOf } from './tell.ts';
 import type { Call } from './read-call.ts';
@@ -34,9 +35,13 @@ export async function* forwardCall(
   context: SidecarContext,
   call: Call,
   decision: PlanDecision,
-  signal: AbortSignal,
+  { signal, trace }: { readonly signal: AbortSignal; readonly trace: Trace },
 ): AsyncGenerator<GenerateEvent> {
-  const request = generateRequestOf(context, call, decision.plan);
+  const { traceparent } = trace;
+  const request = {
+    ...generateRequestOf(context, call, decision.plan),
+    ...(traceparent !== undefined && { traceparent }),
+  };
   try {
     yield* context.runner.generate(request, signal);
   } catch (error) {

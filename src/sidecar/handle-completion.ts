@@ -2,6 +2,7 @@
 // `forward` fails open: at worst the prompt is computed cold.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Receipt } from '../protocol/index.ts';
+import { startTrace, type Trace } from '../telemetry/index.ts';
 import { answerEvents } from './answer-events.ts';
 import type { SidecarContext } from './context.ts';
 import { tellPlan, tellReceipt } from './tell.ts';
@@ -16,6 +17,7 @@ import { requestIdOf } from './request-id.ts';
 import { sendStream, sendWhole, type AnswerJob } from './send-answer.ts';
 import type { Flight } from './single-flight.ts';
 import { StopStrings } from './stop-strings.ts';
+import { traceAnswer, traceCall, traceFailure, traceOutcome } from './trace-completion.ts';
 import { Beginning, watchQuality } from './watch-quality.ts';
 
 export async function handleCompletion(
@@ -23,6 +25,23 @@ export async function handleCompletion(
   kind: CompletionKind,
   request: IncomingMessage,
   response: ServerResponse,
+): Promise<void> {
+  const trace = startTrace('kvshare.request', request.headers);
+  try {
+    await complete(context, kind, request, { response, trace });
+  } catch (error) {
+    traceFailure(trace, error);
+    throw error;
+  } finally {
+    trace.end();
+  }
+}
+
+async function complete(
+  context: SidecarContext,
+  kind: CompletionKind,
+  request: IncomingMessage,
+  { response, trace }: { readonly response: ServerResponse; readonly trace: Trace },
 ): Promise<void> {
   const startedAt = context.now();
   const leave = context.admission.enter();
@@ -33,16 +52,17 @@ export async function handleCompletion(
     // 1 read
     const call = await readCall(context, kind, request, requestIdOf(response));
     recordCall(context, call);
+    traceCall(trace, context.modelId, call);
     // 2 plan
     const { signal } = ending;
-    const found = await planInFlight(context, call, signal);
+    const found = await trace.during('kvshare.plan', () => planInFlight(context, call, signal));
     flight = found.flight;
     const { decision } = found.planned;
     tellPlan(context.events, call, found.planned, found.waitedMs);
     // 3 forward
     const stopRunner = new AbortController();
     const runnerSignal = AbortSignal.any([signal, stopRunner.signal]);
-    const events = forwardCall(context, call, decision, runnerSignal);
+    const events = forwardCall(context, call, decision, { signal: runnerSignal, trace });
     const beginning = new Beginning();
     // 5 remember, as soon as the runner says that it keeps something
     const answer = answerEvents(events, {
@@ -67,7 +87,9 @@ export async function handleCompletion(
       signal,
       explain: (error) => ending.explain(error),
     };
-    const provenance = await (call.asked.stream ? sendStream : sendWhole)(answer, job);
+    const send = call.asked.stream ? sendStream : sendWhole;
+    const provenance = await send(traceAnswer(trace, answer), job);
+    traceOutcome(trace, provenance, ttftMs);
     conclude(context, call, provenance, ttftMs);
     followUp(context, call, found.planned, provenance, beginning);
   } catch (error) {

@@ -1,5 +1,8 @@
-// Logs and metrics. Knows nothing of requests, plans or tensors.
+// Logs, metrics and traces. Knows nothing of requests, plans or tensors.
+export { exportTraces } from './export-traces.ts';
 export { createLog } from './log.ts';
 export type { Log } from './log.ts';
 export { SidecarMetrics } from './metrics.ts';
 export type { FlightResult, Outcome } from './metrics.ts';
+export { startTrace } from './trace.ts';
+export type { Trace } from './trace.ts';
