@@ -21,7 +21,7 @@ import { ContextKeeper } from './context-keeper.ts';
 import { LlamaServer } from './llama-server.ts';
 import { chooseSlot, reuseOf, type Reuse } from './slot-plan.ts';
 import { SlotTable } from './slot-table.ts';
-import { Speeds } from './speeds.ts';
+import { Speeds } from '../kit/speeds.ts';
 
 /** Between two looks whether the server is there. */
 const LOOK_MS = 1_000;

@@ -11,7 +11,7 @@ import type { ContextKeeper } from './context-keeper.ts';
 import type { LlamaServer, ServerTimings } from './llama-server.ts';
 import type { Reuse } from './slot-plan.ts';
 import type { Slot } from './slot-table.ts';
-import type { Speeds } from './speeds.ts';
+import type { Speeds } from '../kit/speeds.ts';
 
 export interface AnswerParts {
   readonly server: LlamaServer;

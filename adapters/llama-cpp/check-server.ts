@@ -4,7 +4,7 @@ import { KvShareError } from '../../src/errors.ts';
 import type { AdapterOptions } from '../../src/protocol/index.ts';
 import type { LlamaServer, ServerShape } from './llama-server.ts';
 import { SavedContexts } from './saved-contexts.ts';
-import type { Speeds } from './speeds.ts';
+import type { Speeds } from '../kit/speeds.ts';
 
 const wrong = (message: string): KvShareError => new KvShareError('config_invalid', message);
 

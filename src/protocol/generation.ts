@@ -1,5 +1,6 @@
 // One generation: what a sidecar asks of a runner and the events that come back, in this order:
-// receipt (after prefill) → token* with stored among them → end | error.
+// receipt (after prefill) → token* with stored among them → end | error. Who learns only at the end what was reused sends
+// a second receipt there, which replaces the first.
 import type { ErrorCode } from '../errors.ts';
 import type { Receipt, ReusePlan } from './reuse-plan.ts';
 
@@ -41,6 +42,8 @@ export type GenerateEvent =
       readonly reason: EndReason;
       /** Imported tokens that were computed again while decoding; only with `decodeRefresh`. */
       readonly refreshedTokens?: number;
+      /** How many were generated, where those that were sent are not the same: text encoded again. */
+      readonly completionTokens?: number;
     }
   | { readonly type: 'error'; readonly code: ErrorCode; readonly message: string };
 

@@ -103,6 +103,8 @@ export interface Receipt {
   /** Segments that the plan named and that are gone; whoever planned with them should forget them. */
   readonly missingSegments: readonly string[];
   readonly timings: ReceiptTimings;
+  /** The server behind an adapter does not say what it reused, or not yet: the counters are of no reuse, not measured. */
+  readonly unreported?: true;
 }
 
 /** Milliseconds. */

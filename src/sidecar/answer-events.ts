@@ -1,5 +1,5 @@
-// Runner events → what an answer is made of: one start with the receipt, pieces of text, one end. Stored
-// contexts are reported on the way; a failed generation throws.
+// Runner events → what an answer is made of: a start with the receipt (again when it changes), pieces of text,
+// one end. Stored contexts are reported on the way; a failed generation throws.
 import { KvShareError } from '../errors.ts';
 import type { GenerateEvent, Receipt, StoredContext } from '../protocol/index.ts';
 import type { StreamDecoder } from '../tokenizer/index.ts';
@@ -48,6 +48,7 @@ export async function* answerEvents(
       if (rest !== '') yield { type: 'text', text: rest };
       const finishReason = stops.stopped ? 'stop' : event.reason;
       const { refreshedTokens } = event;
+      completionTokens = event.completionTokens ?? completionTokens;
       const refreshed = refreshedTokens !== undefined && { refreshedTokens };
       yield { type: 'end', finishReason, completionTokens, ...refreshed };
       return;

@@ -32,6 +32,8 @@ export function provenanceOf(
 }
 
 export function provenanceHeaders({ outcome, receipt }: Provenance): Record<string, string> {
+  // Nobody knows, or not yet.
+  if (receipt.unreported) return {};
   return {
     'x-kvshare-outcome': outcome,
     'x-kvshare-exact-tokens': `${receipt.exactTokens}`,
@@ -45,7 +47,7 @@ export function usageOf(
   promptTokens: number,
   { completionTokens, refreshedTokens }: { completionTokens: number; refreshedTokens?: number },
 ): object {
-  const { toppedUpTokens } = receipt;
+  const { toppedUpTokens, unreported } = receipt;
   return {
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,
@@ -64,6 +66,7 @@ export function usageOf(
         // Only where the plan asked for them: recomputed at prefill by choice, and while decoding.
         ...(toppedUpTokens !== undefined && { topped_up_tokens: toppedUpTokens }),
         ...(refreshedTokens !== undefined && { refreshed_tokens: refreshedTokens }),
+        ...(unreported && { unreported }),
         timings: { ...receipt.timings, waitedMs },
       },
     },

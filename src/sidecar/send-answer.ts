@@ -74,7 +74,9 @@ export async function sendStream(
   try {
     for await (const event of events) {
       if (event.type === 'start') {
+        const isOpen = provenance !== null;
         provenance = job.provenance(event.receipt);
+        if (isOpen) continue;
         openStream(response, provenance);
         const opening = chunks.opening();
         // With a chunk behind it the head leaves in one packet with that, and with the first text.

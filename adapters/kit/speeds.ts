@@ -1,6 +1,5 @@
-// How fast the server reads prompts, from its own timings: what break-even is decided by.
+// How fast a server reads prompts, from its answers: what break-even is decided by.
 import type { SpeedTable } from '../../src/protocol/index.ts';
-import type { ServerTimings } from './llama-server.ts';
 
 /** Weight of a new measurement. */
 const NEWEST = 0.2;
@@ -22,7 +21,7 @@ export class Speeds {
     };
   }
 
-  read({ promptTokens, promptMs }: ServerTimings): void {
+  read({ promptTokens, promptMs }: { promptTokens: number; promptMs: number }): void {
     if (promptTokens < MIN_TOKENS) return;
     const measured = promptMs / promptTokens;
     const known = this.#prefillMsPerToken ?? measured;
