@@ -99,9 +99,11 @@ module.exports = {
       from: {
         path: '^src/',
         pathNot:
-          '^src/(main\\.ts|config(-file|-schema|-kv|-flags|-print|-log|-adapter|-telemetry)?\\.ts|commands/)',
+          '^src/(main\\.ts|config(-file|-schema|-kv|-flags|-print|-log|-adapter|-telemetry|-admin)?\\.ts|commands/)',
       },
-      to: { path: '^src/config(-file|-schema|-kv|-flags|-print|-log|-adapter|-telemetry)?\\.ts$' },
+      to: {
+        path: '^src/config(-file|-schema|-kv|-flags|-print|-log|-adapter|-telemetry|-admin)?\\.ts$',
+      },
     },
     {
       name: 'commands-are-the-top',
@@ -133,8 +135,8 @@ module.exports = {
     only(
       'config-knows-options',
       'config.ts composes option types and defaults; it starts nothing.',
-      '^src/config(-file|-schema|-kv|-flags|-print|-log|-adapter|-telemetry)?\\.ts$',
-      '^src/(config(-(file|schema|kv|flags|print|log|adapter|telemetry))?\\.ts|(errors|flags|nearest-name)\\.ts|routes/|open-model/index\\.ts|runner/(backend/|(schedulers|precisions)\\.ts))',
+      '^src/config(-file|-schema|-kv|-flags|-print|-log|-adapter|-telemetry|-admin)?\\.ts$',
+      '^src/(config(-(file|schema|kv|flags|print|log|adapter|telemetry|admin))?\\.ts|(errors|flags|nearest-name)\\.ts|routes/|open-model/index\\.ts|runner/(backend/|(schedulers|precisions)\\.ts))',
     ),
     only(
       'examples-use-the-public-door',
@@ -298,6 +300,12 @@ module.exports = {
       `^src/(sidecar|tokenizer|match|reuse|routes|recording|similar|embed|vectors)/|${leaves}`,
     ),
     only(
+      'admin-operates-the-sidecar',
+      'The admin port does what the sidecar lets an operator do; it reaches into nothing else.',
+      room('admin'),
+      `^src/(admin|sidecar|routes)/|${leaves}`,
+    ),
+    only(
       'runner-never-sees-text',
       'The runner knows token ids, never text.',
       room('runner'),
@@ -338,8 +346,8 @@ module.exports = {
     ),
     owner(
       'express',
-      '^src/(sidecar/|runner/(server|control-routes)\\.ts)',
-      'Two servers: the sidecar and the runner port.',
+      '^src/(sidecar/|runner/(server|control-routes)\\.ts|admin/)',
+      'Three servers: the sidecar, the runner port and the admin port.',
     ),
     owner(
       '@huggingface/tokenizers',
@@ -350,7 +358,7 @@ module.exports = {
     owner('@huggingface/hub', '^src/model-files/', 'Models are fetched in one room.'),
     owner(
       'ajv',
-      '^src/(protocol/|config-schema\\.ts$)',
+      '^src/(protocol/|config-schema\\.ts$|admin/endpoint\\.ts$)',
       'Schemas are checked where they are published.',
     ),
     owner('protobufjs', '^src/runner/graph/', 'Graphs are encoded in one room.'),

@@ -1,5 +1,6 @@
 // kvshare.yaml → settings. Unknown keys are errors: a misspelt threshold must not be silently ignored.
 import { parse } from 'yaml';
+import { readAdmin, type AdminDocument, type AdminSettings } from './config-admin.ts';
 import { readAdapter, type AdapterDocument, type AdapterSettings } from './config-adapter.ts';
 import { findConfigError, type embedderKinds } from './config-schema.ts';
 import { readTelemetry, type TelemetrySettings } from './config-telemetry.ts';
@@ -36,6 +37,7 @@ export interface FileSettings extends RouteSettings {
   readonly upstream: string | null;
   /** Another framework in the runner's place; null = our own runner. */
   readonly adapter: AdapterSettings | null;
+  readonly admin: AdminSettings;
 }
 
 export interface RecordSettings {
@@ -46,15 +48,21 @@ export interface RecordSettings {
 
 type EmbedderKind = (typeof embedderKinds)[number];
 
-/** What `configSchema` lets through: kvshare.yaml, or the same written in code. */
-export interface ConfigDocument {
-  readonly tenants?: readonly { readonly name: string; readonly keys?: readonly string[] }[];
+/** What `policySchema` lets through. */
+export interface PolicyDocument {
   readonly reuse?: ReuseSettings;
+  readonly inspect?: 'text';
   readonly routes?: readonly {
     readonly name?: string;
     readonly match: RouteMatch;
     readonly reuse: ReuseSettings;
+    readonly inspect?: 'text';
   }[];
+}
+
+/** What `configSchema` lets through: kvshare.yaml, or the same written in code. */
+export interface ConfigDocument extends PolicyDocument {
+  readonly tenants?: readonly { readonly name: string; readonly keys?: readonly string[] }[];
   readonly record?: {
     readonly path: string;
     readonly plainTokens?: boolean;
@@ -73,6 +81,7 @@ export interface ConfigDocument {
   readonly telemetry?: { readonly otlp?: string };
   readonly upstream?: string;
   readonly adapter?: AdapterDocument;
+  readonly admin?: AdminDocument;
 }
 
 /** Keys written as `env:NAME` come from the environment; a missing one is empty. */
@@ -114,15 +123,23 @@ function readMatch(match: RouteMatch, env: NodeJS.ProcessEnv): RouteMatch {
 }
 
 function readRoutes(
-  { routes = [] }: ConfigDocument,
+  { routes = [] }: PolicyDocument,
   env: NodeJS.ProcessEnv,
   general: RouteReuse,
 ): Route[] {
-  return routes.map(({ name, match, reuse }, at) => ({
+  return routes.map(({ name, match, reuse, inspect }, at) => ({
     name: name ?? `route-${at + 1}`,
     match: readMatch(match, env),
     reuse: readReuse(reuse, general),
+    ...(inspect && { inspect }),
   }));
+}
+
+/** Of a document that the schema lets through. */
+export function readPolicy(document: PolicyDocument, env: NodeJS.ProcessEnv): RouteSettings {
+  const reuse = readReuse(document.reuse ?? {}, defaultReuse);
+  const { inspect } = document;
+  return { reuse, routes: readRoutes(document, env, reuse), ...(inspect && { inspect }) };
 }
 
 function readRecord({ record }: ConfigDocument): RecordSettings | null {
@@ -145,11 +162,11 @@ export function readDocument(
 ): FileSettings {
   const wrong = findConfigError(document);
   if (wrong !== null) throw new KvShareError('config_invalid', `${source}: ${wrong}`);
-  const reuse = readReuse(document.reuse ?? {}, defaultReuse);
+  const { key, ...address } = document.admin ?? {};
   return {
+    ...readPolicy(document, env),
     tenants: readTenants(document, env, source),
-    reuse,
-    routes: readRoutes(document, env, reuse),
+    admin: readAdmin({ ...address, ...(key !== undefined && { key: readKey(key, env) }) }),
     record: readRecord(document),
     embedder: readEmbedder(document, env),
     singleFlight: document.singleFlight ?? true,

@@ -10,6 +10,12 @@ import { schedulers } from './runner/schedulers.ts';
 export const listenFlags = {
   port: { value: 'PORT', fallback: '8080', does: 'port to listen on; 0 picks a free one' },
   host: { value: 'HOST', fallback: '127.0.0.1', does: 'address to listen on' },
+  'admin-host': { value: 'HOST', usual: '127.0.0.1', does: 'address of the admin port' },
+  'admin-port': {
+    value: 'PORT',
+    usual: '8090',
+    does: 'admin API and dashboard; off without KVSHARE_ADMIN_KEY',
+  },
   // Kubernetes kills after 30 seconds.
   'drain-seconds': {
     value: 'N',
@@ -117,6 +123,9 @@ export function findSetting(
   return { text: fallback, source: 'default' };
 }
 
+/** The admin key has no flag: everybody on a machine can read those of a process. */
+export const ADMIN_KEY_VARIABLE = 'KVSHARE_ADMIN_KEY';
+
 /** Read by client commands: the API key to send. */
 export const KEY_VARIABLE = 'KVSHARE_KEY';
 
@@ -125,7 +134,11 @@ const OF_A_SERVICE = /^KVSHARE_(SERVICE_(HOST|PORT)|PORT_\d+_(TCP|UDP))/;
 
 /** One line for each variable that looks like ours and is not. No error: others may set what starts like us. */
 export function unknownVariables(env: NodeJS.ProcessEnv): string[] {
-  const known = [...Object.keys(settingFlags).map(environmentName), KEY_VARIABLE];
+  const known = [
+    ...Object.keys(settingFlags).map(environmentName),
+    KEY_VARIABLE,
+    ADMIN_KEY_VARIABLE,
+  ];
   return Object.keys(env)
     .filter((name) => name.startsWith('KVSHARE_') && !known.includes(name))
     .filter((name) => !OF_A_SERVICE.test(name))

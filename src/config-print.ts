@@ -125,6 +125,8 @@ function fileSettings(
 const valueOf: Record<SettingName, (settings: Settings) => unknown> = {
   port: ({ port }) => port,
   host: ({ host }) => host,
+  'admin-host': ({ admin }) => admin.host,
+  'admin-port': ({ admin }) => admin.port,
   'drain-seconds': ({ drainMs }) => drainMs / 1_000,
   'log-level': ({ logLevels }) => logArgument(logLevels),
   config: ({ configPath }) => configPath,

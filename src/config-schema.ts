@@ -2,6 +2,7 @@
 import { Ajv, type ErrorObject } from 'ajv';
 import { adapterSchema } from './config-adapter.ts';
 import { didYouMean } from './nearest-name.ts';
+import { adminSchema } from './config-admin.ts';
 import { reuseSchema, strictObject } from './routes/index.ts';
 
 /** `auto`: word vectors, or without them the model's own rows. */
@@ -19,6 +20,31 @@ const matchSchema = {
   }),
   minProperties: 1,
 };
+
+const inspectSchema = {
+  enum: ['text'],
+  description: 'An operator may read the prompts, with the tenant’s key besides the admin key.',
+};
+
+/** What can be changed while requests are served. */
+const policyProperties = {
+  reuse: reuseSchema,
+  inspect: inspectSchema,
+  routes: {
+    type: 'array',
+    items: {
+      ...strictObject({
+        name: text,
+        match: matchSchema,
+        reuse: reuseSchema,
+        inspect: inspectSchema,
+      }),
+      required: ['match', 'reuse'],
+    },
+  },
+};
+
+export const policySchema = strictObject(policyProperties);
 
 export const configSchema = {
   $schema: 'http://json-schema.org/draft-07/schema#',
@@ -38,15 +64,8 @@ export const configSchema = {
       },
       description: 'Who may send requests; a tenant shares KV with itself.',
     },
-    reuse: reuseSchema,
-    routes: {
-      type: 'array',
-      items: {
-        ...strictObject({ name: text, match: matchSchema, reuse: reuseSchema }),
-        required: ['match', 'reuse'],
-      },
-      description: 'The first whose conditions all hold counts; the rest comes from reuse.',
-    },
+    ...policyProperties,
+    admin: adminSchema,
     record: {
       ...strictObject({
         path: { ...text, description: 'File that requests are appended to, for kvshare replay.' },
@@ -96,8 +115,6 @@ export const configSchema = {
   }),
 };
 
-const validate = new Ajv({ strict: false, verbose: true }).compile(configSchema);
-
 /** "/routes/0/reuse/minRun" → "routes[0].reuse.minRun". */
 const placeOf = (pointer: string): string =>
   pointer
@@ -132,8 +149,14 @@ function explain({ keyword, params, instancePath, message, parentSchema }: Error
   }
 }
 
-/** What is wrong with the document, in one line with its place; null = nothing. */
-export function findConfigError(document: unknown): string | null {
-  if (validate(document)) return null;
-  return explain(validate.errors![0]!);
+/** What is wrong with a document, in one line with its place; null = nothing. */
+function finder(schema: object): (document: unknown) => string | null {
+  const validate = new Ajv({ strict: false, verbose: true }).compile(schema);
+  return (document) => {
+    if (validate(document)) return null;
+    return explain(validate.errors![0]!);
+  };
 }
+
+export const findConfigError = finder(configSchema);
+export const findPolicyError = finder(policySchema);

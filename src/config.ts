@@ -4,8 +4,10 @@ import { readFileSync } from 'node:fs';
 import { homedir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { withAdapterName } from './config-adapter.ts';
+import { checkAdmin, type AdminSettings } from './config-admin.ts';
 import {
   findSetting,
+  ADMIN_KEY_VARIABLE,
   KEY_VARIABLE,
   settingFlags,
   unknownVariables,
@@ -141,6 +143,18 @@ export const memoryBytes = (): number => {
   return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
 };
 
+/** The key has no flag: everybody on a machine can read those of a process. */
+function administering(pick: Pick, env: NodeJS.ProcessEnv, file: FileSettings): AdminSettings {
+  const { admin, tenants } = file;
+  const key = env[ADMIN_KEY_VARIABLE];
+  const settings = {
+    host: pick('admin-host', String) ?? admin.host,
+    port: pick('admin-port', parsePort) ?? admin.port,
+    key: key === undefined || key === '' ? admin.key : key,
+  };
+  return checkAdmin(settings, tenants);
+}
+
 /** `flags`: those of the command that is run; the environment may hold settings of others, too. */
 export function readSettings(
   argv: readonly string[],
@@ -158,6 +172,7 @@ export function readSettings(
   const file = readConfigFile(configPath, env);
   return Object.freeze({
     ...file,
+    admin: administering(pick, env, file),
     adapter: withAdapterName(file.adapter, pick('adapter', String) ?? null),
     configPath,
     cacheDir,

@@ -30,6 +30,7 @@ const commands: Record<CommandName, () => Promise<Command>> = {
   'instant-runner': async () =>
     (await import('./commands/instant-runner-command.ts')).instantRunnerCommand,
   explain: async () => (await import('./commands/explain-command.ts')).explainCommand,
+  warm: async () => (await import('./commands/warm-command.ts')).warmCommand,
   replay: async () => (await import('./commands/replay-command.ts')).replayCommand,
   config: async () => (await import('./commands/config-command.ts')).configCommand,
   doctor: async () => (await import('./commands/doctor-command.ts')).doctorCommand,

@@ -205,3 +205,30 @@ routes:
     expect(parseBytes('1048576', 'x')).toBe(2 ** 20);
   });
 });
+
+describe('the admin port', () => {
+  const key = 'a-key-that-is-long-enough';
+
+  it('is off without a key, local by default, and set in the file or the environment', () => {
+    expect(readSettings([], {}).admin).toEqual({ host: '127.0.0.1', port: 8090, key: null });
+    const admin = 'admin: { port: 9100, host: 0.0.0.0, key: env:OPERATOR }';
+    expect(fromFile(admin, { OPERATOR: key }).admin).toEqual({ host: '0.0.0.0', port: 9100, key });
+    expect(fromFile(admin, {}).admin.key).toBeNull();
+    const env = { KVSHARE_ADMIN_KEY: key, KVSHARE_ADMIN_PORT: '9200' };
+    expect(fromFile(admin, env).admin).toEqual({ host: '0.0.0.0', port: 9200, key });
+  });
+
+  it('has a key that is hard to guess and opens nothing for a tenant', () => {
+    expect(() => readSettings([], { KVSHARE_ADMIN_KEY: 'short' })).toThrow('needs 16 characters');
+    const tenants = `tenants: [{ name: ward, keys: [${key}] }]`;
+    expect(() => fromFile(tenants, { KVSHARE_ADMIN_KEY: key })).toThrow('also a key of ward');
+  });
+
+  it('shows texts of the routes that say so', () => {
+    const { inspect, routes } = fromFile(
+      'inspect: text\nroutes: [{ match: { tenant: a }, reuse: {} }, { match: { tenant: b }, reuse: {}, inspect: text }]',
+    );
+    expect([inspect, ...routes.map((route) => route.inspect)]).toEqual(['text', undefined, 'text']);
+    expect(() => fromFile('inspect: all')).toThrow('must be one of text');
+  });
+});

@@ -15,6 +15,7 @@ import { openAdapter, originsOf, type LoadAdapters } from './open-adapter.ts';
 import { provisionEmbedder, provisionModel, provisionTokenizer } from './provision.ts';
 import { startTraces } from './start-traces.ts';
 import { runUntilSignal } from './run-until-signal.ts';
+import { startAdmin } from './start-admin.ts';
 import { watchConfig } from './watch-config.ts';
 
 /** The runner that it is in front of. */
@@ -63,12 +64,14 @@ export async function startSidecar(
     now: () => performance.now(),
   });
   const { port } = await sidecar.listen(settings.port, settings.host);
+  const stopAdmin = await startAdmin(settings, sidecar.operator, log);
   const unwatch = watchConfig(settings.configPath, log, (changed) => sidecar.reload(changed));
   return {
     port,
     close: async () => {
       unwatch();
       await sidecar.close(settings.drainMs);
+      await stopAdmin();
       await runner.close();
     },
   };

@@ -83,6 +83,11 @@ export class DonorIndex {
     return this.#donors.size;
   }
 
+  /** Of all scopes. */
+  donors(): IterableIterator<Donor> {
+    return this.#donors.values();
+  }
+
   get(segment: string): Donor | undefined {
     return this.#donors.get(segment);
   }

@@ -5,6 +5,8 @@ import { matches, type Route, type RouteFacts } from './route.ts';
 export interface RouteSettings {
   readonly reuse: RouteReuse;
   readonly routes: readonly Route[];
+  /** Of requests that no route matches. */
+  readonly inspect?: Route['inspect'];
 }
 
 export class RouteTable {
@@ -17,7 +19,12 @@ export class RouteTable {
   /** The first route that matches; without one, the general settings under the name `default`. */
   find(facts: RouteFacts): Route {
     const found = this.#settings.routes.find((route) => matches(route, facts));
-    return found ?? { name: 'default', match: {}, reuse: this.#settings.reuse };
+    const { reuse, inspect } = this.#settings;
+    return found ?? { name: 'default', match: {}, reuse, ...(inspect && { inspect }) };
+  }
+
+  get settings(): RouteSettings {
+    return this.#settings;
   }
 
   get names(): string[] {

@@ -17,6 +17,8 @@ export interface Route {
   readonly name: string;
   readonly match: RouteMatch;
   readonly reuse: RouteReuse;
+  /** `text`: an operator may read the prompts of this route. */
+  readonly inspect?: 'text';
 }
 
 /** What of a request decides about its route. */

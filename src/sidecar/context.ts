@@ -14,8 +14,10 @@ import type { HotPrefixes } from './hot-prefixes.ts';
 import type { IdleWork } from './idle-work.ts';
 import type { Identify } from './identify.ts';
 import type { LastRuns } from './last-runs.ts';
+import type { Ledger } from './ledger.ts';
 import type { Provenance } from './openai-response.ts';
 import type { RunnerLink } from './runner-link.ts';
+import type { ServedObserver } from './served-request.ts';
 import type { SingleFlight } from './single-flight.ts';
 
 /** What planning needs beside the request. */
@@ -54,6 +56,10 @@ export interface SidecarContext {
   /** Keeps requests for `kvshare replay`, when the operator wants that. */
   readonly recorder: Recorder | null;
   readonly admission: Admission;
+  /** Where donors come from, and how often they served. */
+  readonly ledger: Ledger;
+  /** Told of every request that was served. */
+  readonly observers: Set<ServedObserver>;
   readonly endings: Endings;
   readonly metrics: SidecarMetrics;
   readonly events: SidecarEvents;

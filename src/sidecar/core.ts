@@ -2,7 +2,7 @@
 // somebody else can serve it.
 import { randomInt } from 'node:crypto';
 import type { Embedder } from '../embed/index.ts';
-import { DonorIndex } from '../match/index.ts';
+import { DonorIndex, tenantScope } from '../match/index.ts';
 import type { Runner } from '../protocol/index.ts';
 import { Recorder, type RecorderOptions } from '../recording/index.ts';
 import { planReasons } from '../reuse/index.ts';
@@ -26,6 +26,7 @@ import { byKey, KeyRing, type Identify, type Tenant } from './identify.ts';
 import { IdleWork } from './idle-work.ts';
 import { KnownDonors } from './known-donors.ts';
 import { LastRuns } from './last-runs.ts';
+import { Ledger } from './ledger.ts';
 import type { Provenance } from './openai-response.ts';
 import { RunnerLink } from './runner-link.ts';
 import { SingleFlight } from './single-flight.ts';
@@ -97,6 +98,17 @@ function openGuardFile({ guardFile, modelId, log }: CoreOptions): GuardFile | nu
   });
 }
 
+function openRecorder({ record }: CoreOptions, metrics: SidecarMetrics): Recorder | null {
+  const onDrop = (why: string): void => metrics.recordDrops.inc({ why });
+  return record ? new Recorder({ ...record, onDrop }) : null;
+}
+
+/** Scopes tell nothing of their tenant; those of the configured ones, without a salt, are known. */
+function openLedger({ tenants, now }: CoreOptions): Ledger {
+  const owners = new Map(tenants.map(({ name }) => [tenantScope(name, null), name]));
+  return new Ledger((scope) => owners.get(scope) ?? null, now);
+}
+
 export function createCore(options: CoreOptions): SidecarCore {
   const { runner, log } = options;
   const index = new DonorIndex();
@@ -104,10 +116,11 @@ export function createCore(options: CoreOptions): SidecarCore {
   const metrics = new SidecarMetrics(routes.names, planReasons, rungNames);
   const meaning = openSimilar(options, metrics);
   const similar = meaning?.similar ?? null;
+  const ledger = openLedger(options);
   const events = new SidecarEvents(log);
   const link = new RunnerLink({
     ...{ runner, log, now: options.now },
-    donors: new KnownDonors(index, similar),
+    donors: new KnownDonors(index, similar, ledger),
     onEvicted: (segments) => events.emit('evict', { segments }),
   });
   const admission = new Admission(options.maxInFlight ?? 64);
@@ -126,10 +139,10 @@ export function createCore(options: CoreOptions): SidecarCore {
     idle,
     ...extrasOf(options),
     lastRuns: new LastRuns(),
-    recorder: options.record
-      ? new Recorder({ ...options.record, onDrop: (why) => metrics.recordDrops.inc({ why }) })
-      : null,
+    recorder: openRecorder(options, metrics),
     admission,
+    ledger,
+    observers: new Set(),
     endings: new Endings(options.requestDeadlineMs ?? 120_000),
     metrics,
     events,

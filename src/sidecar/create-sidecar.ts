@@ -6,6 +6,8 @@ import type { RouteSettings } from '../routes/index.ts';
 import { createApp } from './app.ts';
 import { createCore, type CoreOptions } from './core.ts';
 import type { SidecarContext } from './context.ts';
+import { KeyRing } from './identify.ts';
+import { Operator } from './operator.ts';
 
 export interface SidecarOptions extends CoreOptions {
   /** Origin that gets every path which is not ours; without it they are 404. */
@@ -17,6 +19,8 @@ export interface Sidecar {
   readonly app: RequestListener;
   /** Port 0 picks a free one. Resolves when the runner has been reached once, or after two seconds. */
   listen(port: number, host: string): Promise<{ port: number }>;
+  /** For the admin room. */
+  readonly operator: Operator;
   /** Other reuse settings from now on; requests that have begun keep theirs. */
   reload(settings: RouteSettings): void;
   /** Nobody new is served (readyz 503 at once); answers under way get so long to finish, then end with an error. */
@@ -58,6 +62,9 @@ export function createSidecar(options: SidecarOptions): Sidecar {
   const server = createServer({ headersTimeout: 10_000, requestTimeout: 30_000 }, app);
   return {
     app,
+    operator: new Operator(core.context, new KeyRing(options.tenants), (settings) =>
+      core.reload(settings),
+    ),
     listen: async (port, host) => {
       const bound = await listen(server, { port, host });
       const { reached } = core.context.link;

@@ -5,48 +5,13 @@ import type { Donor } from '../kv/index.ts';
 import type { ReusePlan } from '../protocol/index.ts';
 import { findEdits, type PlanInput } from '../reuse/index.ts';
 import type { Planned } from './find-plan.ts';
-
-export type Mark = 'exact' | 'imported' | 'recomputed';
-
-/** A stretch of the prompt that is treated alike. */
-export interface Span {
-  readonly start: number;
-  readonly end: number;
-  readonly mark: Mark;
-  /** Why it is recomputed. */
-  readonly reason: string | null;
-  /** Whose KV is imported. */
-  readonly segment: string | null;
-  readonly text: string;
-}
+import { marksOf, type Span } from './marks.ts';
+import type { DonorReport } from './served-request.ts';
 
 type ReadText = PlanInput['readText'];
 
-function markTokens(plan: ReusePlan | null, numTokens: number): Omit<Span, 'text'>[] {
-  const marks: Omit<Span, 'text' | 'start' | 'end'>[] = Array.from({ length: numTokens }, () => ({
-    mark: 'recomputed',
-    reason: plan ? 'changed' : 'cold',
-    segment: null,
-  }));
-  for (const { segment, targetStart, length, exact } of plan?.imports ?? []) {
-    const mark = { mark: exact ? 'exact' : 'imported', reason: null, segment } as const;
-    marks.fill(mark, targetStart, targetStart + length);
-  }
-  for (const { start, end, reason } of plan?.recompute ?? []) {
-    marks.fill({ mark: 'recomputed', reason, segment: null }, start, end);
-  }
-  const spans: Omit<Span, 'text'>[] = [];
-  marks.forEach((mark, at) => {
-    const last = spans.at(-1);
-    const same = last?.mark === mark.mark && last.reason === mark.reason;
-    if (same && last.segment === mark.segment) spans[spans.length - 1] = { ...last, end: at + 1 };
-    else spans.push({ ...mark, start: at, end: at + 1 });
-  });
-  return spans;
-}
-
 export function spansOf(plan: ReusePlan | null, target: Int32Array, readText: ReadText): Span[] {
-  return markTokens(plan, target.length).map((span) => ({
+  return marksOf(plan, target.length).map((span) => ({
     ...span,
     text: readText(target, span.start, span.end),
   }));
@@ -77,15 +42,6 @@ function gateOf(donor: Donor, { decision, options }: Planned, { candidates }: Pl
   if (!candidates.runs.some((run) => run.donor === donor)) return 'no-equal-run';
   const weighed = decision.considered.some((piece) => piece.donor === donor);
   return weighed ? `refused:${decision.reason}` : 'others-serve-better';
-}
-
-export interface DonorReport {
-  readonly segment: string;
-  readonly tokens: number;
-  readonly exactTokens: number;
-  readonly similarity: number | null;
-  readonly overlap: number;
-  readonly gate: string;
 }
 
 /** Used donors first, then by overlap. */

@@ -15,6 +15,7 @@ import { recordCall } from './record-call.ts';
 import { readCall, type Call, type CompletionKind } from './read-call.ts';
 import { requestIdOf } from './request-id.ts';
 import { sendStream, sendWhole, type AnswerJob } from './send-answer.ts';
+import { ServedNote } from './served.ts';
 import type { Flight } from './single-flight.ts';
 import { StopStrings } from './stop-strings.ts';
 import { traceAnswer, traceCall, traceFailure, traceOutcome } from './trace-completion.ts';
@@ -43,11 +44,12 @@ async function complete(
   request: IncomingMessage,
   { response, trace }: { readonly response: ServerResponse; readonly trace: Trace },
 ): Promise<void> {
-  const startedAt = context.now();
+  const [startedAt, { epoch }] = [context.now(), context.ledger];
   const leave = context.admission.enter();
   context.idle.giveWay();
   const ending = context.endings.start(response);
   let flight: Flight | null = null;
+  let note: ServedNote | null = null;
   try {
     // 1 read
     const call = await readCall(context, kind, request, requestIdOf(response));
@@ -59,6 +61,7 @@ async function complete(
     flight = found.flight;
     const { decision } = found.planned;
     tellPlan(context.events, call, found.planned, found.waitedMs);
+    const served = (note = new ServedNote(context, call, found.planned, epoch));
     // 3 forward
     const stopRunner = new AbortController();
     const runnerSignal = AbortSignal.any([signal, stopRunner.signal]);
@@ -66,29 +69,27 @@ async function complete(
     const beginning = new Beginning();
     // 5 remember, as soon as the runner says that it keeps something
     const answer = answerEvents(events, {
-      decoder: context.tokenizer.streamDecoder(),
-      stops: new StopStrings(call.asked.stop),
+      ...readingOf(context, call),
       onToken: (id) => beginning.add(id),
       onStored: (stored) => {
-        context.link.remember(stored);
+        served.keep(stored);
         found.flight?.land('stored');
       },
       onStopString: () => stopRunner.abort(),
     });
     // 4 relay
-    let ttftMs = 0;
     const job: AnswerJob = {
       response,
-      head: headOf(context, call),
-      promptTokens: call.prompt.tokens.length,
-      includeUsage: call.asked.includeUsage,
-      provenance: (receipt) => confirm(context, call, found, receipt),
-      onFirstText: () => (ttftMs = context.now() - startedAt),
+      ...shapeOf(context, call),
+      provenance: (receipt) => (served.provenance = confirm(context, call, found, receipt)),
+      onFirstText: () => (served.ttftMs = context.now() - startedAt),
       signal,
       explain: (error) => ending.explain(error),
     };
     const send = call.asked.stream ? sendStream : sendWhole;
     const provenance = await send(traceAnswer(trace, answer), job);
+    served.isWhole = true;
+    const ttftMs = served.ttftMs ?? 0;
     traceOutcome(trace, provenance, ttftMs);
     conclude(context, call, provenance, ttftMs);
     followUp(context, call, found.planned, provenance, beginning);
@@ -96,11 +97,25 @@ async function complete(
     throw ending.explain(error);
   } finally {
     flight?.land('failed');
+    note?.tell();
     ending.done();
     leave();
     context.idle.resume();
   }
 }
+
+/** How tokens become text. */
+const readingOf = ({ tokenizer }: SidecarContext, { asked }: Call) => ({
+  decoder: tokenizer.streamDecoder(),
+  stops: new StopStrings(asked.stop),
+});
+
+/** What the answer looks like, whatever it says. */
+const shapeOf = (context: SidecarContext, call: Call) => ({
+  head: headOf(context, call),
+  promptTokens: call.prompt.tokens.length,
+  includeUsage: call.asked.includeUsage,
+});
 
 /** What the runner says that it has done. */
 function confirm(

@@ -6,6 +6,7 @@ import type { SidecarContext } from './context.ts';
 import type { Planned } from './find-plan.ts';
 import { generateRequestOf } from './forward-call.ts';
 import type { Call } from './read-call.ts';
+import { ServedNote } from './served.ts';
 
 /** The exact prefix that is stored by now may be used; nothing else. */
 function exactPlan(planned: Planned, tokens: Int32Array) {
@@ -23,22 +24,21 @@ async function computeExactly(
   context: SidecarContext,
   call: Call,
   planned: Planned,
-  tokens: Int32Array,
+  { tokens, epoch }: { readonly tokens: Int32Array; readonly epoch: number },
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { runner, link, metrics } = context;
+  const { runner, metrics } = context;
   const request = {
     ...generateRequestOf(context, call, exactPlan(planned, tokens)),
     tokens: Array.from(tokens),
     // Anybody of the scope may go on from it.
     owner: null,
   };
+  const note = new ServedNote(context, call, planned, epoch);
   const once = { ...request.sampling, temperature: 0, maxTokens: 1 };
   for await (const event of runner.generate({ ...request, sampling: once }, signal)) {
-    if (event.type === 'stored') {
-      link.remember(event.context);
-      metrics.healed.inc();
-    }
+    if (event.type === 'stored') note.keep(event.context);
+    if (event.type === 'stored') metrics.healed.inc();
     if (event.type === 'end') return event.reason !== 'cancelled';
   }
   return !signal.aborted;
@@ -60,9 +60,11 @@ export function healWhenIdle(
   const hot = hotPrefixes.observe(scope, prompt.tokens, plan);
   if (hot === 0) return;
   const tokens = prompt.tokens.slice(0, hot);
+  // What an operator deletes until then takes this with it.
+  const { epoch } = context.ledger;
   const isWaiting = idle.add({
     what: 'healing',
-    run: (signal) => computeExactly(context, call, planned, tokens, signal),
+    run: (signal) => computeExactly(context, call, planned, { tokens, epoch }, signal),
   });
   // Once is enough; if it fails, the beginning becomes hot again.
   if (isWaiting) hotPrefixes.forget(scope, prompt.tokens, hot);

@@ -18,3 +18,6 @@ export type {
 export type { Identify, Principal } from './identify.ts';
 export { pathIn } from './message.ts';
 export { nameRequest } from './request-id.ts';
+export type { OperatedDonor, Operator } from './operator.ts';
+export type { ServedRequest } from './served-request.ts';
+export type { WarmPrompt } from './warm.ts';

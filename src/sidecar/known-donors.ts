@@ -2,14 +2,17 @@
 import type { Donor } from '../kv/index.ts';
 import type { DonorIndex } from '../match/index.ts';
 import type { SimilarPrompts } from '../similar/index.ts';
+import type { Ledger } from './ledger.ts';
 import type { DonorKeeper } from './runner-link.ts';
 
 export class KnownDonors implements DonorKeeper {
   readonly #index: DonorIndex;
   readonly #similar: SimilarPrompts | null;
+  readonly #ledger: Ledger;
 
-  constructor(index: DonorIndex, similar: SimilarPrompts | null) {
+  constructor(index: DonorIndex, similar: SimilarPrompts | null, ledger: Ledger) {
     this.#index = index;
+    this.#ledger = ledger;
     this.#similar = similar;
   }
 
@@ -17,17 +20,20 @@ export class KnownDonors implements DonorKeeper {
   add(donor: Donor): void {
     this.#forget(donor.segment);
     this.#index.add(donor);
+    this.#ledger.appear(donor);
     this.#similar?.add(donor);
   }
 
   remove(segment: string): void {
     this.#forget(segment);
     this.#index.remove(segment);
+    this.#ledger.disappear(segment);
   }
 
   clear(): void {
     this.#index.clear();
     this.#similar?.clear();
+    this.#ledger.suspend();
   }
 
   #forget(segment: string): void {

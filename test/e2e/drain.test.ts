@@ -10,6 +10,7 @@ import { writeTinyFile } from '../support/tiny-file.ts';
 
 const main = new URL('../../src/main.ts', import.meta.url).pathname;
 const STREAMS = 8;
+const KVSHARE_ADMIN_KEY = 'an-admin-key-for-tests';
 
 it('kvshare serve: 503 for new requests, running streams finish, exit code 0', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'kvshare-drain-'));
@@ -17,9 +18,21 @@ it('kvshare serve: 503 for new requests, running streams finish, exit code 0', a
   const config = join(folder, 'kvshare.yaml');
   writeTinyFile(model, 2048);
   writeFileSync(config, 'tenants: [{ name: a, keys: [key-a] }]\nembedder: { kind: off }\n');
-  const options = ['--port', '0', '--model', model, '--config', config, '--backend', 'cpu'];
+  const options = [
+    '--port',
+    '0',
+    '--admin-port',
+    '0',
+    '--model',
+    model,
+    '--config',
+    config,
+    '--backend',
+    'cpu',
+  ];
   const child = spawn(process.execPath, ['--import', 'tsx', main, 'serve', ...options], {
     stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, KVSHARE_ADMIN_KEY },
   });
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
   try {
@@ -38,6 +51,9 @@ it('kvshare serve: 503 for new requests, running streams finish, exit code 0', a
       ),
     );
     expect((await fetch(`${url}/readyz`)).status).toBe(200);
+    const admin = /kvshare admin on (http:\S+)/.exec(stderr)![1]!;
+    const stats = await fetch(`${admin}/admin/stats`, { headers: bearer(KVSHARE_ADMIN_KEY) });
+    expect(await stats.json()).toMatchObject({ inFlight: STREAMS, runner: { model: 'tiny' } });
     child.kill('SIGTERM');
     for (let i = 0; i < 100 && (await fetch(`${url}/readyz`)).status === 200; i++) await sleep(10);
     const ready = await fetch(`${url}/readyz`);

@@ -17,6 +17,17 @@ export const tools = {
     notes: ['The file holds the body of a completion. Nothing is computed and nothing kept.'],
     examples: ['kvshare explain request.json --key key-for-tests'],
   },
+  warm: {
+    does: 'has a running sidecar compute guidelines before the first user comes',
+    takes: 'FILE…',
+    flags: {
+      url: { value: 'URL', fallback: 'http://127.0.0.1:8080', does: 'the sidecar' },
+      key: { value: 'KEY', usual: 'KVSHARE_KEY', does: 'API key of the tenant that it is for' },
+      as: { names: ['user', 'system'], fallback: 'user', does: 'the message that it stands in' },
+      ...jsonFlag,
+    },
+    examples: ['kvshare warm guideline.txt --key key-for-tests'],
+  },
   replay: {
     does: 'recorded traffic under other settings; nothing is run',
     flags: {

@@ -1,0 +1,145 @@
+// What an operator sees of a running sidecar and can do to it. No text comes out of here but for requests and donors
+// whose route allows it; who may ask is the business of the admin room.
+import type { StoreControl } from '../protocol/index.ts';
+import { KvShareError } from '../errors.ts';
+import type { RouteSettings } from '../routes/index.ts';
+import type { SidecarContext } from './context.ts';
+import { guardStates, type GuardedRoute } from './guard-state.ts';
+import type { KeyRing } from './identify.ts';
+import type { ServedObserver } from './served-request.ts';
+import { warmUp, type Warmed, type WarmPrompt } from './warm.ts';
+
+export interface OperatedDonor {
+  readonly segment: string;
+  readonly scope: string;
+  /** Null = of nobody that is known: stored with a salt before this process began. */
+  readonly tenant: string | null;
+  readonly tokens: Int32Array;
+  readonly exactTokens: number;
+  readonly hits: number;
+  /** Null = stored before this process began. */
+  readonly ageMs: number | null;
+  /** Since it was stored or last served. */
+  readonly unusedMs: number | null;
+  readonly hasUnknownAncestors: boolean;
+  /** Whether an operator may read its text. */
+  readonly isReadable: boolean;
+}
+
+export class Operator {
+  readonly #context: SidecarContext;
+  readonly #keys: KeyRing;
+  readonly #reload: (settings: RouteSettings) => void;
+
+  constructor(context: SidecarContext, keys: KeyRing, reload: (settings: RouteSettings) => void) {
+    this.#context = context;
+    this.#keys = keys;
+    this.#reload = reload;
+  }
+
+  /** Every request that was answered from now on. Returns how to stop. */
+  observe(observer: ServedObserver): () => void {
+    this.#context.observers.add(observer);
+    return () => this.#context.observers.delete(observer);
+  }
+
+  /** Null while the runner is not reachable. */
+  get runner() {
+    const { link } = this.#context;
+    return link.connected ? link.info : null;
+  }
+
+  get inFlight(): number {
+    return this.#context.admission.inside;
+  }
+
+  get numDonors(): number {
+    return this.#context.finder.index.size;
+  }
+
+  get epoch(): number {
+    return this.#context.ledger.epoch;
+  }
+
+  /** Whether somebody with this key is a tenant, and which one. */
+  tenantOf(key: string): string | null {
+    return this.#keys.tenantOf(key);
+  }
+
+  donors(): OperatedDonor[] {
+    return [...this.#context.finder.index.donors()].map(({ segment }) => this.donor(segment)!);
+  }
+
+  donor(segment: string): OperatedDonor | null {
+    const { finder, ledger, now } = this.#context;
+    const donor = finder.index.get(segment);
+    const record = ledger.recordOf(segment);
+    if (!donor || !record) return null;
+    const { scope, tokens, exactTokens, storedAt } = donor;
+    const { tenant, hits, lastHitAt, hasUnknownAncestors, isReadable } = record;
+    const lastUse = Math.max(storedAt, lastHitAt ?? -Infinity);
+    const since = (time: number): number | null => (Number.isFinite(time) ? now() - time : null);
+    return {
+      ...{ segment, scope, tenant, tokens, exactTokens, hits, hasUnknownAncestors, isReadable },
+      ageMs: since(storedAt),
+      unusedMs: since(lastUse),
+    };
+  }
+
+  /** The donor, if it is there, and all that were computed over it; null when it is not known. */
+  touchedBy(segment: string): string[] | null {
+    return this.#context.ledger.touchedBy(segment);
+  }
+
+  /** Throws `runner_unable` when the runner cannot be told. */
+  get store(): StoreControl {
+    const { runner, link } = this.#context;
+    if (runner.control && link.info.capabilities.storeControl) return runner.control;
+    throw new KvShareError('runner_unable', 'This runner’s store cannot be controlled.');
+  }
+
+  /** No plan names them from this moment on; resolves when the runner has deleted them everywhere. */
+  async remove(segments: readonly string[]): Promise<readonly string[]> {
+    const { store } = this;
+    const { ledger, link } = this.#context;
+    for (const segment of segments) ledger.purge(segment);
+    link.forget(segments);
+    return store.remove(segments);
+  }
+
+  /** Nothing that was stored or begun until now is used again, in one turn of the event loop. */
+  async flush(): Promise<readonly string[]> {
+    this.#context.ledger.flush();
+    return this.remove(this.donors().map(({ segment }) => segment));
+  }
+
+  warm(tenant: string, prompt: WarmPrompt, signal: AbortSignal): Promise<Warmed> {
+    return warmUp(this.#context, tenant, prompt, signal);
+  }
+
+  get settings(): RouteSettings {
+    return this.#context.routes.settings;
+  }
+
+  /** Other reuse settings from now on. */
+  reload(settings: RouteSettings): void {
+    this.#reload(settings);
+  }
+
+  /** Whether the prompts of this route may be read now. */
+  mayRead(route: string): boolean {
+    const { routes, inspect } = this.settings;
+    const found = routes.find(({ name }) => name === route);
+    return (found ? found.inspect : inspect) === 'text';
+  }
+
+  guardStates(): GuardedRoute[] {
+    return guardStates(this.#context.routes, this.#context.guard);
+  }
+
+  /** The text of each of these tokens, by itself. */
+  textsOf(tokens: Int32Array): string[] {
+    const { readText } = this.#context.finder;
+    return Array.from(tokens, (_, at) => readText(tokens, at, at + 1));
+  }
+}
