@@ -41,6 +41,7 @@ const policyProperties = {
       }),
       required: ['match', 'reuse'],
     },
+    description: 'The first whose conditions all hold counts; the rest comes from reuse.',
   },
 };
 

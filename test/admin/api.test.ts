@@ -325,7 +325,7 @@ describe('watching', () => {
     const semantic = { reuse: { policy: 'semantic' } };
     await admin.call('PUT /admin/policy', { body: semantic });
     expect((await admin.call('GET /admin/guard')).body.routes).toEqual([
-      { route: 'default', samples: 0, top1: null, kl: null, state: 'shadow' },
+      { route: 'default', samples: 0, top1: null, kl: null, state: 'substitute', trips: 0 },
     ]);
     served.sidecar.reload({ reuse: defaultReuse, routes });
   });
