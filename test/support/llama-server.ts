@@ -17,7 +17,7 @@ export const describeWithLlamaServer = (name: string, body: () => void): void =>
   else describe.skip(`${name} [llama.cpp's server is not built: run "kvshare llama-server"]`, body);
 };
 
-export const CONTEXT_PER_SLOT = 512;
+const CONTEXT_PER_SLOT = 512;
 
 export interface TinyLlama {
   readonly url: string;
@@ -29,15 +29,16 @@ export interface TinyLlama {
 }
 
 export async function startTinyLlama(
-  options: { slots?: number; extraArgs?: readonly string[] } = {},
+  options: { slots?: number; contextPerSlot?: number; extraArgs?: readonly string[] } = {},
 ): Promise<TinyLlama> {
-  const { slots = 2, extraArgs = ['--cache-ram', '0'] } = options;
+  const { slots = 2, contextPerSlot = CONTEXT_PER_SLOT } = options;
+  const { extraArgs = ['--cache-ram', '0'] } = options;
   const work = mkdtempSync(join(tmpdir(), 'kvshare-llama-'));
   const modelPath = join(work, 'tiny.gguf');
   const folder = mkdtempSync(join(work, 'slots-'));
-  writeTinyFile(modelPath, CONTEXT_PER_SLOT);
+  writeTinyFile(modelPath, contextPerSlot);
   const server = await startLlamaServer({
-    ...{ binary: binary!, modelPath, slots, contextPerSlot: CONTEXT_PER_SLOT, threads: 1 },
+    ...{ binary: binary!, modelPath, slots, contextPerSlot, threads: 1 },
     extraArgs: ['--slot-save-path', folder, ...extraArgs],
   });
   return {
