@@ -16,39 +16,40 @@ import {
 } from '../../src/protocol/index.ts';
 import { ContextBook } from '../kit/context-book.ts';
 import { answer, type AnswerParts } from './answer.ts';
-import { checkServer, type CheckedServer } from './check-server.ts';
+import { checkServer, openSaved, type CheckedServer } from './check-server.ts';
 import { ContextKeeper } from './context-keeper.ts';
 import { LlamaServer } from './llama-server.ts';
 import { chooseSlot, reuseOf, type Reuse } from './slot-plan.ts';
+import type { SavedContexts } from './saved-contexts.ts';
 import { SlotTable } from './slot-table.ts';
 import { Speeds } from '../kit/speeds.ts';
 
 /** Between two looks whether the server is there. */
 const LOOK_MS = 1_000;
 
+interface RunnerParts extends AnswerParts {
+  readonly checked: CheckedServer;
+  readonly slots: SlotTable;
+  readonly saved: SavedContexts | null;
+}
+
 class LlamaCppRunner implements Runner {
   readonly #options: AdapterOptions;
-  readonly #checked: CheckedServer;
-  readonly #parts: AnswerParts;
-  readonly #slots: SlotTable;
+  readonly #parts: RunnerParts;
   readonly #fingerprint: string;
+  /** Whoever answers next may be another server. */
+  #wasGone = false;
 
-  constructor(
-    options: AdapterOptions,
-    checked: CheckedServer,
-    parts: AnswerParts,
-    slots: SlotTable,
-  ) {
+  constructor(options: AdapterOptions, parts: RunnerParts) {
     this.#options = options;
-    this.#checked = checked;
     this.#parts = parts;
-    this.#slots = slots;
-    const kind = `llama-cpp ${checked.shape.build} ${options.fingerprint}`;
+    const kind = `llama-cpp ${parts.checked.shape.build} ${options.fingerprint}`;
     this.#fingerprint = createHash('sha256').update(kind).digest('hex').slice(0, 32);
   }
 
   info(): Promise<RunnerInfo> {
-    const { shape, saved, canCloseCuts } = this.#checked;
+    const { checked, saved, slots } = this.#parts;
+    const { shape, canCloseCuts } = checked;
     const { store, modelId, generation } = this.#options;
     return Promise.resolve({
       protocolVersions: [PLAN_VERSION],
@@ -70,12 +71,12 @@ class LlamaCppRunner implements Runner {
         maxBytes: saved ? store.maxBytes : 0,
         contexts: this.#parts.book.size,
       },
-      requests: { running: this.#slots.running, waiting: this.#slots.waiting },
+      requests: { running: slots.running, waiting: slots.waiting },
     });
   }
 
   generate(request: GenerateRequest, signal: AbortSignal): AsyncIterable<GenerateEvent> {
-    const { shape, canCloseCuts } = this.#checked;
+    const { shape, canCloseCuts } = this.#parts.checked;
     checkRequest(request, {
       contextLength: shape.contextPerSlot,
       vocabSize: shape.vocabSize,
@@ -87,10 +88,11 @@ class LlamaCppRunner implements Runner {
 
   async *watch(signal: AbortSignal): AsyncGenerator<StoreEvent, void, undefined> {
     const { server, book, keeper } = this.#parts;
-    await server.health();
+    await (this.#wasGone ? this.#checkAgain() : server.health());
     const events = book.watch(signal);
     const stop = new AbortController();
     const looking = this.#look(AbortSignal.any([signal, stop.signal])).catch((error: unknown) => {
+      this.#wasGone = true;
       keeper.forgetSlots();
       events.close(error as Error);
     });
@@ -104,7 +106,17 @@ class LlamaCppRunner implements Runner {
 
   async close(): Promise<void> {
     this.#parts.book.disconnect(null);
-    await this.#checked.saved?.clear();
+    await this.#parts.saved?.clear();
+  }
+
+  async #checkAgain(): Promise<void> {
+    const { server, checked, speeds } = this.#parts;
+    const { shape } = await checkServer(server, this.#options, speeds);
+    if (shape.slots !== checked.shape.slots || shape.build !== checked.shape.build) {
+      const message = "llama.cpp's server came back as another one: start the sidecar anew.";
+      throw new KvShareError('config_invalid', message);
+    }
+    this.#wasGone = false;
   }
 
   /** Until it is aborted; throws when the server is gone. */
@@ -120,7 +132,8 @@ class LlamaCppRunner implements Runner {
   ): AsyncGenerator<GenerateEvent, void, undefined> {
     const cameAt = performance.now();
     const { contextOf } = this.#parts.keeper;
-    const slot = await this.#slots
+    const { slots } = this.#parts;
+    const slot = await slots
       .take((idle) => chooseSlot(idle, request, reuse, contextOf), signal)
       .catch((error: unknown) => {
         if (signal.aborted) return null;
@@ -134,7 +147,7 @@ class LlamaCppRunner implements Runner {
     try {
       yield* answer(this.#parts, { request, reuse, slot, queueMs, signal });
     } finally {
-      this.#slots.release(slot);
+      slots.release(slot);
     }
   }
 }
@@ -151,11 +164,11 @@ export const openAdapter: OpenAdapter = async (options) => {
   const server = new LlamaServer(url, key);
   const book = new ContextBook(generation);
   const speeds = new Speeds();
-  const checked = await checkServer(server, options, speeds, (segment) => book.remove([segment]));
+  const checked = await checkServer(server, options, speeds);
+  const saved = await openSaved(server, options, (segment) => book.remove([segment]));
   const slots = new SlotTable(checked.shape.slots);
-  const { saved, shape } = checked;
   const keeper = new ContextKeeper({ server, book, slots, saved, onProblem });
-  const contextLength = shape.contextPerSlot;
-  const parts = { server, book, keeper, speeds, generation, contextLength, onProblem };
-  return new LlamaCppRunner(options, checked, parts, slots);
+  const contextLength = checked.shape.contextPerSlot;
+  const answering = { server, book, keeper, speeds, generation, contextLength, onProblem };
+  return new LlamaCppRunner(options, { ...answering, checked, slots, saved });
 };

@@ -79,7 +79,8 @@ async function checkApart(
   return (await cachedOf(server, cut, CUT, speeds)) >= SHARED + CUT;
 }
 
-async function openSaved(
+/** Null = contexts live in slots alone. Throws KvShareError `config_invalid` when the server saves elsewhere. */
+export async function openSaved(
   server: LlamaServer,
   { store }: AdapterOptions,
   onEvict: (segment: string) => void,
@@ -98,7 +99,6 @@ async function openSaved(
 
 export interface CheckedServer {
   readonly shape: ServerShape;
-  readonly saved: SavedContexts | null;
   /** Whether it moves up what follows a cut. */
   readonly canCloseCuts: boolean;
 }
@@ -108,14 +108,12 @@ export async function checkServer(
   server: LlamaServer,
   options: AdapterOptions,
   speeds: Speeds,
-  onEvict: (segment: string) => void,
 ): Promise<CheckedServer> {
   await server.health();
   const shape = await server.shape();
   await checkModel(server, shape, options);
   await eraseAll(server, shape.slots);
   const canCloseCuts = await checkApart(server, shape.vocabSize, speeds);
-  const saved = await openSaved(server, options, onEvict);
   await eraseAll(server, shape.slots);
-  return { shape, saved, canCloseCuts };
+  return { shape, canCloseCuts };
 }

@@ -117,12 +117,15 @@ class OpenAiRunner implements Runner {
   async #look(): Promise<void> {
     await Promise.all(
       this.#replicas.all.map(async (replica) => {
-        const isUp = await replica.server.model().then(
-          () => true,
-          () => false,
-        );
-        if (isUp) replica.isUp = true;
-        else this.#lose(replica);
+        try {
+          await replica.server.model();
+          // Whoever answers again may be another server.
+          if (!replica.isUp) await checkServer(replica.server, this.#options);
+          replica.isUp = true;
+        } catch (error) {
+          if (!isGone(error)) this.#options.onProblem('a model server cannot be used', error);
+          this.#lose(replica);
+        }
       }),
     );
     if (this.#replicas.all.some(({ isUp }) => isUp)) return;

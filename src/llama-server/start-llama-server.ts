@@ -12,6 +12,8 @@ export interface LlamaProcessOptions {
   readonly slots: number;
   readonly contextPerSlot: number;
   readonly threads: number;
+  /** Where it listens; else a free one. */
+  readonly port?: number;
   /** Beside these, as on its command line. */
   readonly extraArgs?: readonly string[];
 }
@@ -56,7 +58,7 @@ const answers = (url: string): Promise<boolean> =>
 
 /** Throws KvShareError `child_failed` when it does not come up. */
 export async function startLlamaServer(options: LlamaProcessOptions): Promise<LlamaProcess> {
-  const port = await freePort();
+  const port = options.port ?? (await freePort());
   const child = spawn(options.binary, argsOf(options, port), {
     stdio: ['ignore', 'ignore', 'pipe'],
   });

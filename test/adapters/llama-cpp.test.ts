@@ -206,6 +206,19 @@ describeWithLlamaServer('the adapter for llama.cpp, on the real server', () => {
     await expect(open(adapterOptions([own.url]))).rejects.toMatchObject({
       code: 'runner_unavailable',
     });
+    // Back, but not as it was: it would let tenants find each other's prompts.
+    const port = Number(new URL(own.url).port);
+    const changed = await startTinyLlama({ slots: 1, port, extraArgs: ['--cache-ram', '64'] });
+    const again = runner.watch(never)[Symbol.asyncIterator]();
+    await expect(again.next()).rejects.toMatchObject({ code: 'config_invalid' });
+    await changed.close();
+    const back = await startTinyLlama({ slots: 1, port });
+    const stop = new AbortController();
+    const last = runner.watch(stop.signal)[Symbol.asyncIterator]();
+    expect((await last.next()).value).toMatchObject({ type: 'hello', contexts: [] });
+    stop.abort();
+    expect((await last.next()).done).toBe(true);
+    await back.close();
   });
 });
 

@@ -29,7 +29,12 @@ export interface TinyLlama {
 }
 
 export async function startTinyLlama(
-  options: { slots?: number; contextPerSlot?: number; extraArgs?: readonly string[] } = {},
+  options: {
+    slots?: number;
+    contextPerSlot?: number;
+    port?: number;
+    extraArgs?: readonly string[];
+  } = {},
 ): Promise<TinyLlama> {
   const { slots = 2, contextPerSlot = CONTEXT_PER_SLOT } = options;
   const { extraArgs = ['--cache-ram', '0'] } = options;
@@ -39,6 +44,7 @@ export async function startTinyLlama(
   writeTinyFile(modelPath, contextPerSlot);
   const server = await startLlamaServer({
     ...{ binary: binary!, modelPath, slots, contextPerSlot, threads: 1 },
+    ...(options.port !== undefined && { port: options.port }),
     extraArgs: ['--slot-save-path', folder, ...extraArgs],
   });
   return {
