@@ -17,6 +17,7 @@ import { statsOf, watchEndpoints } from './endpoints/watch.ts';
 import { Inspector } from './inspector.ts';
 import { LiveStats } from './live-stats.ts';
 import { openApiEndpoint } from './openapi.ts';
+import { addPage } from './page.ts';
 import { SnapshotStream } from './snapshot-stream.ts';
 
 export interface AdminOptions {
@@ -105,6 +106,7 @@ export function createAdmin(options: AdminOptions): Admin {
   for (const endpoint of [...endpoints, openApiEndpoint(endpoints)]) {
     addEndpoint(app, adminKey, endpoint, log);
   }
+  addPage(app);
   app.use((request: Request) => {
     if (request.path.startsWith('/admin')) adminKey.check(request.get('authorization'));
     throw new KvShareError('not_found', 'No such path.');
