@@ -51,7 +51,7 @@ export class ServedNote {
   tell(): void {
     const { provenance } = this;
     if (!provenance) return;
-    const { ledger, observers, wallClock } = this.#context;
+    const { ledger, observers, wallClock, log } = this.#context;
     const { id, route, identity, prompt } = this.#call;
     const plan = this.#carriedOut(provenance);
     ledger.hit(new Set(plan?.imports.map(({ segment }) => segment)));
@@ -71,7 +71,12 @@ export class ServedNote {
       spans: () => marksOf(plan, prompt.tokens.length),
       donors: () => donorsOf(this.#planned, MOST_DONORS),
     };
-    for (const observer of observers) observer(served);
+    try {
+      for (const observer of observers) observer(served);
+    } catch (error) {
+      // Whoever watches must not cost anybody an answer.
+      log.error({ name: (error as Error).name }, 'a served request could not be told of');
+    }
   }
 
   /** What its sender wants kept nowhere is not kept for an operator either. */
