@@ -176,6 +176,11 @@ export const errorStatus = Object.fromEntries(
   Object.entries(errorTable).map(([code, { status }]) => [code, status || 500]),
 ) as Readonly<Record<ErrorCode, number>>;
 
+/** What a client can get. */
+export const clientErrors = (Object.keys(errorTable) as ErrorCode[]).filter(
+  (code) => errorTable[code].status > 0 && !code.startsWith('plan_'),
+);
+
 /** Every error as it is made, for whoever listens. */
 const made = channel('kvshare:error');
 

@@ -19,8 +19,9 @@ function refuseWhenClosed({ admission }: SidecarContext) {
 
 /** Express knows an error handler by its four parameters. */
 const onError =
-  ({ log, admission }: SidecarContext) =>
+  ({ log, admission, metrics }: SidecarContext) =>
   (error: unknown, _request: Request, response: Response, _next: NextFunction): void => {
+    metrics.errors.inc({ code: error instanceof KvShareError ? error.code : 'internal_error' });
     logError(log, error, response);
     answerError(error, response, admission.isClosed);
   };
@@ -46,7 +47,13 @@ export function createApp(context: SidecarContext, upstream: string | null): exp
   });
   addProbes(app, context);
   app.get('/metrics', async (_request, response) => {
-    if (context.link.connected) context.metrics.store.show(context.link.info.store);
+    const { metrics, link, admission, finder } = context;
+    if (link.connected) metrics.store.show(link.info.store);
+    metrics.showState({
+      runnerUp: link.connected,
+      inFlight: admission.inside,
+      donors: finder.index.size,
+    });
     response.type(context.metrics.contentType).send(await context.metrics.text());
   });
   app.use(refuseWhenClosed(context));

@@ -2,6 +2,7 @@
 // somebody else can serve it.
 import { randomInt } from 'node:crypto';
 import type { Embedder } from '../embed/index.ts';
+import { clientErrors } from '../errors.ts';
 import { DonorIndex, tenantScope } from '../match/index.ts';
 import type { Runner } from '../protocol/index.ts';
 import { Recorder, type RecorderOptions } from '../recording/index.ts';
@@ -113,7 +114,9 @@ export function createCore(options: CoreOptions): SidecarCore {
   const { runner, log } = options;
   const index = new DonorIndex();
   const routes = new RouteTable(options.settings);
-  const metrics = new SidecarMetrics(routes.names, planReasons, rungNames);
+  const metrics = new SidecarMetrics(routes.names, {
+    ...{ reasons: planReasons, codes: clientErrors, rungs: rungNames },
+  });
   const meaning = openSimilar(options, metrics);
   const similar = meaning?.similar ?? null;
   const ledger = openLedger(options);

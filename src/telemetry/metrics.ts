@@ -1,6 +1,6 @@
 // What operators watch, in Prometheus' conventions: base units, `_total` counters, few labels, every
 // series present from the start. One registry an instance, so that two sidecars in a process do not mix.
-import { Counter, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { GuardMetrics } from './guard-metrics.ts';
 import { StoreMetrics } from './store-metrics.ts';
 
@@ -42,6 +42,27 @@ export class SidecarMetrics {
     labelNames: ['stage'],
     registers: this.#registers,
   });
+  readonly errors = new Counter({
+    name: 'kvshare_errors_total',
+    help: 'Requests that ended with an error, by its code.',
+    labelNames: ['code'],
+    registers: this.#registers,
+  });
+  readonly #runnerUp = new Gauge({
+    name: 'kvshare_runner_up',
+    help: '1 while there is a connection to the runner.',
+    registers: this.#registers,
+  });
+  readonly #inFlight = new Gauge({
+    name: 'kvshare_requests_in_flight',
+    help: 'Requests that are being served or wait.',
+    registers: this.#registers,
+  });
+  readonly #donors = new Gauge({
+    name: 'kvshare_donors',
+    help: 'Stored prompts that can be reused.',
+    registers: this.#registers,
+  });
   readonly recordDrops = new Counter({
     name: 'kvshare_record_drops_total',
     help: 'Requests that were served but not recorded.',
@@ -79,10 +100,14 @@ export class SidecarMetrics {
     registers: this.#registers,
   });
 
-  /** Labels that this room does not know: routes, the planner's reasons, the guard's rungs. */
-  constructor(routes: readonly string[], reasons: readonly string[], rungs: readonly string[]) {
+  /** Labels that this room does not know: routes, the planner's reasons, codes of errors, the guard's rungs. */
+  constructor(
+    routes: readonly string[],
+    { reasons, codes, rungs }: Record<'reasons' | 'codes' | 'rungs', readonly string[]>,
+  ) {
     this.guard = new GuardMetrics(this.#registry, rungs);
     this.addRoutes(routes);
+    for (const code of codes) this.errors.inc({ code }, 0);
     for (const source of ['exact', 'imported', 'recomputed']) this.tokens.inc({ source }, 0);
     for (const reason of reasons) this.reasons.inc({ reason }, 0);
     for (const why of ['backlog', 'full', 'failed']) this.recordDrops.inc({ why }, 0);
@@ -97,6 +122,13 @@ export class SidecarMetrics {
       for (const outcome of outcomes) this.requests.inc({ route, outcome }, 0);
       this.guard.addRoute(route);
     }
+  }
+
+  /** As it is at this moment. */
+  showState(state: { runnerUp: boolean; inFlight: number; donors: number }): void {
+    this.#runnerUp.set(state.runnerUp ? 1 : 0);
+    this.#inFlight.set(state.inFlight);
+    this.#donors.set(state.donors);
   }
 
   get contentType(): string {
