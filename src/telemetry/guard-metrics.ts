@@ -78,8 +78,16 @@ export class GuardMetrics {
     if (served.top1 !== null) this.#top1.set({ route }, served.top1);
   }
 
+  /** Every series of a route is present from its first moment; what was never measured is no number. */
   addRoute(route: string): void {
     this.trips.inc({ route }, 0);
     this.shadowedTokens.inc({ route }, 0);
+    for (const outcome of ['cold', 'exact', 'reused']) this.shadowed.inc({ route, outcome }, 0);
+    for (const rung of this.#rungs) {
+      for (const agrees of ['true', 'false']) this.samples.inc({ route, rung, agrees }, 0);
+      this.#rung.set({ route, rung }, 0);
+    }
+    this.#kl.set({ route }, NaN);
+    this.#top1.set({ route }, NaN);
   }
 }

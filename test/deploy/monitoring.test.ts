@@ -58,7 +58,7 @@ describe('metrics', () => {
     for (const [name, type] of exported()) {
       expect(name).toMatch(/^kvshare_[a-z][a-z0-9_]*$/);
       expect([name, name.endsWith('_total')]).toEqual([name, type === 'counter']);
-      if (type === 'histogram') expect(name).toMatch(/_seconds$/);
+      if (type === 'histogram') expect(name).toMatch(/_(seconds|nats)$/);
       expect(name).not.toMatch(/_(ms|millis|kb|mb)(_|$)/);
       // A series of it is there.
       expect(metrics).toMatch(new RegExp(`^${name}(_bucket)?(\\{| )`, 'm'));

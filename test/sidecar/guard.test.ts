@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { defaultReuse, readReuse, type ReuseSettings } from '../../src/routes/index.ts';
-import { ask, bearer, serveTiny } from '../support/served.ts';
+import { ask, bearer, metricsOf, serveTiny } from '../support/served.ts';
 
 let served: Awaited<ReturnType<typeof serveTiny>>;
 const folders: string[] = [];
@@ -39,7 +39,7 @@ const watched = ward({ qualityBudget: { share: 1, kl: 10, top1: 0 } });
 const doomed = ward({ qualityBudget: { share: 1, top1: 1.1 } });
 
 async function metric(name: string): Promise<number> {
-  const text = await (await fetch(`${served.url}/metrics`)).text();
+  const text = await metricsOf(served.url);
   return text
     .split('\n')
     .filter((line) => line.startsWith(name))

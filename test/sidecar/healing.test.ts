@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { HotPrefixes } from '../../src/sidecar/hot-prefixes.ts';
-import { ask, bearer, serveTiny } from '../support/served.ts';
+import { ask, bearer, metricsOf, serveTiny } from '../support/served.ts';
 
 let served: Awaited<ReturnType<typeof serveTiny>> | null = null;
 afterEach(async () => {
@@ -29,7 +29,7 @@ const send = async (card: string, question: string, key = 'key-north') => {
   return body.usage.prompt_tokens_details.kvshare as { outcome: string; exact_tokens: number };
 };
 const healed = async (): Promise<number> => {
-  const text = await (await fetch(`${served!.url}/metrics`)).text();
+  const text = await metricsOf(served!.url);
   return Number(/^kvshare_healed_prefixes_total (\d+)/m.exec(text)?.[1]);
 };
 const reuse = { mergeGap: 4, minReuse: 0.1, fallbacks: false };

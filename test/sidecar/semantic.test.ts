@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { defaultReuse, readReuse, type RouteReuse } from '../../src/routes/index.ts';
-import { ask, bearer, serveTiny } from '../support/served.ts';
+import { ask, bearer, metricsOf, serveTiny } from '../support/served.ts';
 import { wordEmbedder } from '../support/word-embedder.ts';
 
 let served: Awaited<ReturnType<typeof serveTiny>>;
@@ -33,7 +33,7 @@ const send = (content: string, headers = north) =>
 const kvshareOf = ({ body }: Awaited<ReturnType<typeof ask>>) =>
   body.usage.prompt_tokens_details.kvshare as { reason: string; policy: string; outcome: string };
 const metric = async (name: string): Promise<number> => {
-  const text = await (await fetch(`${served.url}/metrics`)).text();
+  const text = await metricsOf(served.url);
   return text
     .split('\n')
     .filter((line) => line.startsWith(name))

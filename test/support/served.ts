@@ -101,4 +101,10 @@ export async function ask(
   };
 }
 
+/** A worker that computes for seconds lets idle connections expire: the next request may find its own just closed. */
+export async function metricsOf(url: string): Promise<string> {
+  const read = async (): Promise<string> => (await fetch(`${url}/metrics`)).text();
+  return read().catch(read);
+}
+
 export const bearer = (key: string): Record<string, string> => ({ authorization: `Bearer ${key}` });
