@@ -94,12 +94,12 @@ module.exports = {
     {
       name: 'config-is-handed-in',
       comment:
-        'Rooms get their options passed in: only the commands know environment, flags and files.',
+        'Rooms get their options passed in: only the commands, and the mount for settings in code, know where they come from.',
       severity: 'error',
       from: {
         path: '^src/',
         pathNot:
-          '^src/(main\\.ts|config(-file|-schema|-kv|-flags|-print|-log|-adapter|-telemetry|-admin)?\\.ts|commands/)',
+          '^src/(main\\.ts|config(-file|-schema|-kv|-flags|-print|-log|-adapter|-telemetry|-admin)?\\.ts|commands/|mount/)',
       },
       to: {
         path: '^src/config(-file|-schema|-kv|-flags|-print|-log|-adapter|-telemetry|-admin)?\\.ts$',
@@ -304,6 +304,12 @@ module.exports = {
       'The admin port does what the sidecar lets an operator do; it reaches into nothing else.',
       room('admin'),
       `^src/(admin|sidecar|routes)/|${leaves}`,
+    ),
+    only(
+      'mount-is-a-top',
+      'The mount puts a sidecar into somebody else’s app; it computes and plans nothing.',
+      room('mount'),
+      `^src/(mount|sidecar|open-model|model-files|tokenizer)/|^src/runner/client\\.ts|^src/config(-file)?\\.ts|${leaves}`,
     ),
     only(
       'runner-never-sees-text',

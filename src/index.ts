@@ -12,9 +12,19 @@ export type {
 } from './protocol/index.ts';
 export { defaultReuseOptions, planReuse } from './reuse/index.ts';
 export type { PlanDecision, PlanInput, ReuseOptions } from './reuse/index.ts';
+export { kvshare } from './mount/index.ts';
+export type { Caller, KvShare, KvShareOptions, LoadedModel } from './mount/index.ts';
 export { RunnerClient } from './runner/client.ts';
 export { createSidecar } from './sidecar/index.ts';
-export type { Sidecar, SidecarOptions } from './sidecar/index.ts';
+export type {
+  EvictEvent,
+  FallbackEvent,
+  PlanEvent,
+  ReceiptEvent,
+  Sidecar,
+  SidecarEventMap,
+  SidecarOptions,
+} from './sidecar/index.ts';
 export { createLog } from './telemetry/index.ts';
 export { openGguf } from './gguf/index.ts';
 export { loadTokenizer } from './tokenizer/index.ts';

@@ -62,6 +62,8 @@ export interface CoreOptions {
   readonly maxInFlight?: number;
   readonly requestDeadlineMs?: number;
   readonly log: Log;
+  /** Where events are told; of use to who listens before there is a core. */
+  readonly events?: SidecarEvents;
   readonly newId: () => string;
   readonly now: () => number;
 }
@@ -120,7 +122,7 @@ export function createCore(options: CoreOptions): SidecarCore {
   const meaning = openSimilar(options, metrics);
   const similar = meaning?.similar ?? null;
   const ledger = openLedger(options);
-  const events = new SidecarEvents(log);
+  const events = options.events ?? new SidecarEvents(log);
   const link = new RunnerLink({
     ...{ runner, log, now: options.now },
     donors: new KnownDonors(index, similar, ledger),

@@ -57,6 +57,15 @@ function modelEndpoint(id: string): Endpoint {
   };
 }
 
+/** All of them, for frameworks that want to know. */
+export const endpointPaths: readonly {
+  readonly method: Endpoint['method'];
+  readonly path: string;
+}[] = [
+  ...[...endpoints].map(([path, { method }]) => ({ method, path })),
+  { method: 'GET', path: '/models/:id' },
+];
+
 /** What stands at a path relative to /v1, as the request spells it; null = not ours. */
 export function endpointAt(path: string): Endpoint | null {
   const plain = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;

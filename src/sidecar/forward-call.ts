@@ -5,8 +5,8 @@ import type { GenerateEvent, GenerateRequest, ReusePlan } from '../protocol/inde
 import type { PlanDecision } from '../reuse/index.ts';
 import type { Trace } from '../telemetry/index.ts';
 import type { SidecarContext } from './context.ts';
-import { refOf } from './tell.ts';
 import type { Call } from './read-call.ts';
+import { refOf } from './tell.ts';
 
 export function generateRequestOf(
   context: Pick<SidecarContext, 'link' | 'newSeed' | 'tokenizer'>,

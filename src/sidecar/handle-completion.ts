@@ -5,7 +5,6 @@ import type { Receipt } from '../protocol/index.ts';
 import { startTrace, type Trace } from '../telemetry/index.ts';
 import { answerEvents } from './answer-events.ts';
 import type { SidecarContext } from './context.ts';
-import { tellPlan, tellReceipt } from './tell.ts';
 import type { Planned } from './find-plan.ts';
 import { forwardCall } from './forward-call.ts';
 import { healWhenIdle } from './heal.ts';
@@ -18,6 +17,7 @@ import { sendStream, sendWhole, type AnswerJob } from './send-answer.ts';
 import { ServedNote } from './served.ts';
 import type { Flight } from './single-flight.ts';
 import { StopStrings } from './stop-strings.ts';
+import { tellPlan, tellReceipt } from './tell.ts';
 import { traceAnswer, traceCall, traceFailure, traceOutcome } from './trace-completion.ts';
 import { Beginning, watchQuality } from './watch-quality.ts';
 

@@ -5,8 +5,9 @@ export type { Sidecar, SidecarOptions } from './create-sidecar.ts';
 export { answerError, logError } from './answer-error.ts';
 export { createCore } from './core.ts';
 export type { CoreOptions, SidecarCore } from './core.ts';
-export { endpointAt, planEndpoint, serves } from './endpoints.ts';
+export { endpointAt, endpointPaths, planEndpoint, serves } from './endpoints.ts';
 export type { Endpoint } from './endpoints.ts';
+export { SidecarEvents } from './events.ts';
 export type {
   EvictEvent,
   FallbackEvent,

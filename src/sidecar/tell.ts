@@ -1,4 +1,4 @@
-// From what a request came to, to the events that are told of it.
+// A request's own events: from what was decided and confirmed to what listeners are told.
 import type { RequestRef, SidecarEvents } from './events.ts';
 import type { Planned } from './find-plan.ts';
 import type { Provenance } from './openai-response.ts';

@@ -1,0 +1,50 @@
+// Who asks, as the app says. Whatever is wrong with the answer makes the request private: never an error, never sharing.
+import type { IncomingMessage } from 'node:http';
+import type { Identify, Principal } from '../sidecar/index.ts';
+import type { Log } from '../telemetry/index.ts';
+import type { Caller, KvShareOptions } from './options.ts';
+
+const PATIENCE_MS = 5_000;
+const isName = (value: unknown): value is string => typeof value === 'string' && value !== '';
+
+function principalOf(caller: Caller | null | undefined): Principal | null {
+  if (caller === null || caller === undefined) return null;
+  const { tenant, user } = caller as Partial<Record<keyof Caller, unknown>>;
+  if (!isName(tenant)) throw new TypeError('tenant must be a text');
+  if (user !== undefined && user !== null && typeof user !== 'string') {
+    throw new TypeError('user must be a text');
+  }
+  return { tenant, key: null, user: isName(user) ? user : null };
+}
+
+async function within<T>(ms: number, work: PromiseLike<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('too late')), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** `viewOf` gives the request as the app's framework knows it. */
+export function identifyBy<R>(
+  identify: KvShareOptions<R>['identify'],
+  viewOf: (request: IncomingMessage) => R,
+  log: Log,
+): Identify {
+  if (!identify) return () => null;
+  return async (request) => {
+    try {
+      const told = identify(viewOf(request));
+      const caller = told instanceof Promise ? await within(PATIENCE_MS, told) : told;
+      return principalOf(caller);
+    } catch (error) {
+      const { name } = (error ?? {}) as { name?: unknown };
+      log.warn({ name }, 'identify failed: the request is private');
+      return null;
+    }
+  };
+}

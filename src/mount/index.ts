@@ -1,0 +1,4 @@
+// KVShare inside somebody's own app.
+export { kvshare } from './kvshare.ts';
+export type { KvShare } from './kvshare.ts';
+export type { Caller, KvShareOptions, LoadedModel } from './options.ts';

@@ -1,0 +1,5 @@
+// What the tests use of compression(), which carries no types.
+declare module 'compression' {
+  import type { RequestHandler } from 'express';
+  export default function compression(options?: { threshold?: number }): RequestHandler;
+}
