@@ -40,6 +40,8 @@ export default tseslint.config(
     },
   },
   { files: ['src/config.ts'], rules: { 'no-restricted-properties': 'off' } },
+  // Written as a user would.
+  { files: ['examples/**'], rules: { 'no-restricted-properties': 'off', 'no-console': 'off' } },
   {
     // What a browser has is known to the compiler (src/admin/page/tsconfig.json); JSON has no type there.
     files: ['src/admin/page/*.js'],

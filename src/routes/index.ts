@@ -3,7 +3,7 @@ export { BreakEven } from './break-even.ts';
 export { rungNames } from './ladder.ts';
 export type { RungName } from './ladder.ts';
 export { QualityGuard } from './quality-guard.ts';
-export type { GuardMove, GuardState, SavedWatch, Standing } from './quality-guard.ts';
+export type { GuardMove, SavedWatch, Standing } from './quality-guard.ts';
 export { defaultReuse, readReuse } from './read-reuse.ts';
 export type { ReuseSettings, RouteReuse } from './read-reuse.ts';
 export { reuseSchema, strictObject } from './reuse-schema.ts';
