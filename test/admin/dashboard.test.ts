@@ -151,7 +151,7 @@ async function complete(id: string, prompt: string, app: string): Promise<void> 
       `Hit rate, since the start${(body.hitRate.total * 100).toFixed(1)} %`,
     );
     expect(figures).toContain(`Requests${body.requests.total}`);
-    expect(await textOf(page, '#routes')).toMatch(/open.*unguarded/s);
+    expect(await textOf(page, '#routes')).toMatch(/open.*asked/s);
     expect(await textOf(page, '#memory')).toMatch(/live.*host.*disk/s);
     expect(await textOf(page, '#times')).toContain('With reuse');
     await page.browserContext().close();
