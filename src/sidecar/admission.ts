@@ -6,6 +6,8 @@ export class Admission {
   readonly #limit: number;
   readonly #waiters: (() => void)[] = [];
   #inside = 0;
+  /** Told whenever somebody has left. */
+  onLeave: () => void = () => undefined;
   #isClosed = false;
 
   constructor(limit: number) {
@@ -29,6 +31,7 @@ export class Admission {
     this.#inside++;
     return () => {
       this.#inside--;
+      this.onLeave();
       if (this.#inside === 0) for (const resolve of this.#waiters.splice(0)) resolve();
     };
   }

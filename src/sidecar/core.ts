@@ -112,6 +112,12 @@ function openLedger({ tenants, now }: CoreOptions): Ledger {
   return new Ledger((scope) => owners.get(scope) ?? null, now);
 }
 
+function openIdleWork({ log, now }: CoreOptions, admission: Admission): IdleWork {
+  const idle = new IdleWork({ admission, log, now });
+  admission.onLeave = () => idle.resume();
+  return idle;
+}
+
 export function createCore(options: CoreOptions): SidecarCore {
   const { runner, log } = options;
   const index = new DonorIndex();
@@ -130,7 +136,7 @@ export function createCore(options: CoreOptions): SidecarCore {
   });
   const admission = new Admission(options.maxInFlight ?? 64);
   const guardFile = openGuardFile(options);
-  const idle = new IdleWork({ admission, log, now: options.now });
+  const idle = openIdleWork(options, admission);
   const context: SidecarContext = {
     ...options,
     link,

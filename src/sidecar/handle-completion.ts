@@ -100,7 +100,6 @@ async function complete(
     note?.tell();
     ending.done();
     leave();
-    context.idle.resume();
   }
 }
 

@@ -59,12 +59,12 @@ export class IdleWork {
     return true;
   }
 
-  /** Call when a request comes in. */
+  /** Call when a request comes in that needs the runner. */
   giveWay(): void {
     if (this.#running?.givesWay) this.#running.stop.abort();
   }
 
-  /** Call when a request has left. */
+  /** Call when somebody has left. */
   resume(): void {
     const first = this.#waiting[0];
     if (this.#closed || this.#running || !first) return;

@@ -54,6 +54,7 @@ export async function warmUp(
 ): Promise<Warmed> {
   const start = context.now();
   const leave = context.admission.enter();
+  context.idle.giveWay();
   const trace = startTrace('kvshare.warm', {});
   try {
     const { epoch } = context.ledger;

@@ -1,0 +1,96 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from '@jest/globals';
+import { Admission } from '../../src/sidecar/admission.ts';
+import { IdleWork } from '../../src/sidecar/idle-work.ts';
+import { memoryLog } from '../support/served.ts';
+
+function setUp() {
+  let time = 0;
+  const admission = new Admission(8);
+  const log = memoryLog();
+  const idle = new IdleWork({ admission, log, now: () => time });
+  admission.onLeave = () => idle.resume();
+  const done: string[] = [];
+  /** Takes two turns; gives up when it should. */
+  const add = (what: string) =>
+    idle.add({
+      what,
+      run: async (signal) => {
+        await sleep(5);
+        if (signal.aborted) return false;
+        done.push(what);
+        return true;
+      },
+    });
+  return { admission, idle, log, done, add, pass: (ms: number) => (time += ms) };
+}
+
+describe('IdleWork', () => {
+  it('waits until nobody is inside, then runs one piece after the other', async () => {
+    const { admission, idle, done, add } = setUp();
+    const leave = admission.enter();
+    expect([add('a'), add('b')]).toEqual([true, true]);
+    idle.resume();
+    await sleep(20);
+    expect(done).toEqual([]);
+    leave();
+    await sleep(40);
+    expect(done).toEqual(['a', 'b']);
+    await idle.close();
+  });
+
+  it('gives way to a request and tries again when it has left', async () => {
+    const { admission, idle, done, add } = setUp();
+    add('a');
+    idle.resume();
+    const leave = admission.enter();
+    idle.giveWay();
+    await sleep(20);
+    expect(done).toEqual([]);
+    leave();
+    await sleep(20);
+    expect(done).toEqual(['a']);
+    await idle.close();
+  });
+
+  it('runs beside requests only what has waited long, for a fiftieth of the time', async () => {
+    const { admission, idle, done, add, pass } = setUp();
+    const leave = admission.enter();
+    add('a');
+    pass(31_000);
+    idle.resume();
+    // It does not give way any more.
+    idle.giveWay();
+    await sleep(20);
+    expect(done).toEqual(['a']);
+    add('b');
+    pass(1_000);
+    idle.resume();
+    await sleep(20);
+    expect(done).toEqual(['a']);
+    leave();
+    await sleep(20);
+    expect(done).toEqual(['a', 'b']);
+    await idle.close();
+  });
+
+  it('holds so much and no more, gives up what keeps failing, and says nothing of texts', async () => {
+    const { admission, idle, log, add } = setUp();
+    const leave = admission.enter();
+    expect(Array.from({ length: 10 }, (_, i) => add(`${i}`)).filter(Boolean)).toHaveLength(8);
+    await idle.close();
+    expect(add('late')).toBe(false);
+    leave();
+    const again = setUp();
+    let tries = 0;
+    again.idle.add({ what: 'stubborn', run: async () => (tries++, false) });
+    again.idle.add({ what: 'broken', run: () => Promise.reject(new Error('the prompt')) });
+    again.idle.resume();
+    await sleep(20);
+    expect(tries).toBe(3);
+    expect(again.log.lines.join()).toContain('broken');
+    expect(again.log.lines.join()).not.toContain('the prompt');
+    expect(log.lines).toEqual([]);
+    await again.idle.close();
+  });
+});
