@@ -1,7 +1,7 @@
 // The readable forms of a quality report: a table for the terminal, Markdown for the file beside it.
 import { textTable } from '../text-table.ts';
 import type { PairedScore, Summary } from './summarise.ts';
-import type { QualityReport } from './quality.ts';
+import type { PolicyReport, QualityReport } from './quality.ts';
 
 const columns: readonly (readonly [title: string, of: (summary: Summary) => string])[] = [
   ['n', ({ n, total }) => `${n} of ${total}`],
@@ -36,13 +36,28 @@ const rowsOf = (report: QualityReport): [policy: string, family: string, summary
     ),
   ]);
 
+/** Which bounds a policy keeps to, and which not. */
+const boundsLine = ([policy, { bounds }]: [string, PolicyReport]): string => {
+  const missed = bounds.filter(({ isMet }) => !isMet);
+  const named = missed.map(
+    ({ family, measure, value, bound }) => `${family} ${measure} ${fixed(value, 4)} (${bound})`,
+  );
+  const kept = `${policy}: ${bounds.length - missed.length} of ${bounds.length} bounds met`;
+  return missed.length === 0 ? kept : `${kept}; missed: ${named.join(', ')}`;
+};
+
+const boundsLines = ({ policies }: QualityReport): string[] =>
+  Object.entries(policies)
+    .filter(([, { overall }]) => overall.n > 0)
+    .map(boundsLine);
+
 /** Policies by families; what never reuses has one row. */
 export function formatQuality(report: QualityReport): string {
   const rows = rowsOf(report)
     .filter(([, family, { n }]) => n > 0 || family === 'all')
     .map(([policy, family, summary]) => [policy, family, ...columns.map(([, of]) => of(summary))]);
   const head = ['policy', 'family', ...columns.map(([title]) => title)];
-  return textTable([head, ...rows]).join('\n');
+  return [...textTable([head, ...rows]), '', ...boundsLines(report)].join('\n');
 }
 
 const markdownTable = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
@@ -109,6 +124,8 @@ export function qualityMarkdown(report: QualityReport, plot: string): string {
         verdict(overall),
       ]),
     ),
+    '## Bounds',
+    ...boundsLines(report),
     '## By family',
     ...sections,
     '',

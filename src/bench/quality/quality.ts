@@ -1,5 +1,6 @@
 // `bench quality`: answers under each policy against full prefill, case by case, with the real planner and engine in
 // this process.
+import { checkBounds, type BoundCheck } from './bounds.ts';
 import type { CaseContext, CaseMeasure, PolicyVariant } from './measure-case.ts';
 import { measureCase } from './measure-case.ts';
 import { compare, paretoPoints, type Comparison, type ParetoPoint } from './pareto.ts';
@@ -21,6 +22,8 @@ export interface PolicyReport {
   /** All families together. */
   readonly overall: Summary;
   readonly cases: readonly CaseMeasure[];
+  /** What is asked of the default policy, and whether it holds here. */
+  readonly bounds: readonly BoundCheck[];
 }
 
 export interface QualityReport {
@@ -38,7 +41,9 @@ function reportPolicy(cases: readonly CaseMeasure[]): PolicyReport {
     families.set(measure.family, [...(families.get(measure.family) ?? []), measure]);
   }
   const summaries = [...families].map(([name, own]) => [name, summarise(own)] as const);
-  return { families: Object.fromEntries(summaries), overall: summarise(cases), cases };
+  const byFamily = Object.fromEntries(summaries);
+  const bounds = checkBounds(byFamily);
+  return { families: byFamily, overall: summarise(cases), cases, bounds };
 }
 
 export function reportQuality(

@@ -69,6 +69,22 @@ describe('bench quality', () => {
     expect(closure.families['shifted_prefix']!.referenceLogProb!.full).toBeLessThan(0);
   }, 180_000);
 
+  it('keeps the default policy within its bounds on a case of each kind', async () => {
+    const ids = [
+      'paraphrase-0',
+      'multi_donor-0',
+      'passage_reorder-0',
+      'edit_far-0',
+      'edit_number-4',
+    ];
+    const report = await run(casesOf(...ids), variants('edit-closure'));
+    const { bounds, overall } = report.policies['edit-closure']!;
+    expect(overall.n).toBe(5);
+    // One case says nothing of a share.
+    const missed = bounds.filter(({ measure, isMet }) => !isMet && measure !== 'agree32');
+    expect(missed).toEqual([]);
+  }, 180_000);
+
   // A workplace may have more cases beside the repository.
   const others = fileURLToPath(new URL('../../../../shared/eval/quality.jsonl', import.meta.url));
   (existsSync(others) ? it : it.skip)(
