@@ -1,5 +1,6 @@
 // What the tests use of compression(), which carries no types.
 declare module 'compression' {
   import type { RequestHandler } from 'express';
-  export default function compression(options?: { threshold?: number }): RequestHandler;
+  function compression(options?: { threshold?: number }): RequestHandler;
+  export { compression as default };
 }

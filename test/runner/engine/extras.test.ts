@@ -228,6 +228,8 @@ describe('keys and tokens as they are', () => {
       fullLayers: true,
       decodeRefresh: true,
       unequalTokens: true,
+      compare: true,
+      storeControl: true,
     });
     const { target, plan } = movedPrompt(donors);
     expect(() =>
