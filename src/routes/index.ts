@@ -1,7 +1,7 @@
 // Which reuse settings a request gets, and whether reuse pays there. Knows no HTTP.
 export { BreakEven } from './break-even.ts';
 export { rungNames } from './ladder.ts';
-export type { RungName } from './ladder.ts';
+export type { Rung, RungName } from './ladder.ts';
 export { QualityGuard } from './quality-guard.ts';
 export type { GuardMove, SavedWatch, Standing } from './quality-guard.ts';
 export { defaultReuse, readReuse } from './read-reuse.ts';

@@ -7,7 +7,7 @@ import {
   type PlanReason,
   type ReuseOptions,
 } from '../reuse/index.ts';
-import type { RungName, Standing } from '../routes/index.ts';
+import type { Rung, RungName, Standing } from '../routes/index.ts';
 import { findCandidates } from '../similar/index.ts';
 import type { SidecarContext } from './context.ts';
 import type { Call } from './read-call.ts';
@@ -111,13 +111,21 @@ function isWorthTrying(tried: PlanDecision, decision: PlanDecision, { tried: run
 
 /** By the settings that the route's answers allow; what those above them would do is only tried. */
 function planGuarded(context: SidecarContext, call: Call, input: PlanInput): Guarded {
+  // Nothing to guard; a warm-up must not touch the state of the route that it borrows.
+  if (!asksForMeaning(input.options)) {
+    return { ...planWithinBreakEven(context, call, input), rung: 'asked', trial: null };
+  }
   const standing = context.guard.standing(call.route);
   const { served, tried: above } = standing;
-  const narrowed = { minSimilarity: input.options.minSimilarity };
-  const options = { ...served.options, ...(served.name !== 'substitute' && narrowed) };
+  /** The client may ask for more likeness than a rung does. */
+  const narrow = ({ options }: Rung): ReuseOptions => ({
+    ...options,
+    minSimilarity: Math.max(options.minSimilarity, call.minSimilarity),
+  });
+  const options = narrow(served);
   const planned = planWithinBreakEven(context, call, { ...input, options });
   if (!above) return { ...planned, rung: served.name, trial: null };
-  const tried = planReuse({ ...input, options: { ...above.options, ...narrowed } });
+  const tried = planReuse({ ...input, options: narrow(above) });
   if (!isWorthTrying(tried, planned.decision, standing)) {
     return { ...planned, rung: served.name, trial: null };
   }

@@ -1,6 +1,6 @@
 // Healing: the hot beginning of a prompt that was put together from imported KV is computed exactly in an idle moment
 // and becomes a donor, for its own scope alone.
-import type { Receipt } from '../protocol/index.ts';
+import type { Receipt, ReusePlan } from '../protocol/index.ts';
 import { planReuse } from '../reuse/index.ts';
 import type { SidecarContext } from './context.ts';
 import type { Planned } from './find-plan.ts';
@@ -19,6 +19,15 @@ function exactPlan(planned: Planned, tokens: Int32Array) {
   return planReuse({ ...input, ...target, candidates, options }).plan;
 }
 
+/** What it was computed over, so that a purge reaches it: by either plan. */
+function overBoth(planned: Planned, exact: ReusePlan | null): Planned {
+  const { decision } = planned;
+  const { plan } = decision;
+  if (!plan || !exact) return planned;
+  const imports = [...plan.imports, ...exact.imports];
+  return { ...planned, decision: { ...decision, plan: { ...plan, imports } } };
+}
+
 /** Computes these tokens and waits until they are stored; false = interrupted. */
 async function computeExactly(
   context: SidecarContext,
@@ -28,13 +37,14 @@ async function computeExactly(
   signal: AbortSignal,
 ): Promise<boolean> {
   const { runner, metrics } = context;
+  const plan = exactPlan(planned, tokens);
   const request = {
-    ...generateRequestOf(context, call, exactPlan(planned, tokens)),
+    ...generateRequestOf(context, call, plan),
     tokens: Array.from(tokens),
     // Anybody of the scope may go on from it.
     owner: null,
   };
-  const note = new ServedNote(context, call, planned, epoch);
+  const note = new ServedNote(context, call, overBoth(planned, plan), epoch);
   const once = { ...request.sampling, temperature: 0, maxTokens: 1 };
   for await (const event of runner.generate({ ...request, sampling: once }, signal)) {
     if (event.type === 'stored') note.keep(event.context);

@@ -41,15 +41,14 @@ interface Running {
 
 export class IdleWork {
   readonly #options: IdleWorkOptions;
-  readonly #startedAt: number;
   #waiting: Waiting[] = [];
   #running: Running | null = null;
-  #busyMs = 0;
+  /** When the next job may run beside requests. */
+  #notBefore = 0;
   #closed = false;
 
   constructor(options: IdleWorkOptions) {
     this.#options = options;
-    this.#startedAt = options.now();
   }
 
   /** False = too much is waiting already. */
@@ -68,15 +67,15 @@ export class IdleWork {
   resume(): void {
     const first = this.#waiting[0];
     if (this.#closed || this.#running || !first) return;
-    const isIdle = this.#options.admission.inside === 0;
-    if (!isIdle && !this.#mayRunBusy(first)) return;
+    const givesWay = !this.#mayRunBusy(first);
+    if (givesWay && this.#options.admission.inside > 0) return;
     this.#waiting.shift();
     const stop = new AbortController();
-    const done = this.#run(first, stop.signal, isIdle).finally(() => {
+    const done = this.#run(first, stop.signal, givesWay).finally(() => {
       this.#running = null;
       this.resume();
     });
-    this.#running = { stop, givesWay: isIdle, done };
+    this.#running = { stop, givesWay, done };
   }
 
   async close(): Promise<void> {
@@ -88,22 +87,23 @@ export class IdleWork {
 
   #mayRunBusy({ since }: Waiting): boolean {
     const now = this.#options.now();
-    return now - since > PATIENCE_MS && this.#busyMs < BUSY_SHARE * (now - this.#startedAt);
+    return now - since > PATIENCE_MS && now >= this.#notBefore;
   }
 
-  async #run(waiting: Waiting, stop: AbortSignal, isIdle: boolean): Promise<void> {
+  async #run(waiting: Waiting, stop: AbortSignal, givesWay: boolean): Promise<void> {
     const { log, now } = this.#options;
     const start = now();
-    waiting.tries++;
+    let isDone: boolean;
     try {
-      const isDone = await waiting.job.run(
-        AbortSignal.any([stop, AbortSignal.timeout(DEADLINE_MS)]),
-      );
-      if (!isDone && waiting.tries < MOST_TRIES && !this.#closed) this.#waiting.unshift(waiting);
+      isDone = await waiting.job.run(AbortSignal.any([stop, AbortSignal.timeout(DEADLINE_MS)]));
     } catch (error) {
+      isDone = !stop.aborted;
       const { name, code } = error as Error & { code?: unknown };
       log.debug({ name, code, what: waiting.job.what }, 'work in an idle moment failed');
     }
-    if (!isIdle) this.#busyMs += now() - start;
+    // Giving way is no failed try.
+    if (!stop.aborted) waiting.tries++;
+    if (!isDone && waiting.tries < MOST_TRIES && !this.#closed) this.#waiting.unshift(waiting);
+    if (!givesWay) this.#notBefore = now() + (now() - start) / BUSY_SHARE;
   }
 }

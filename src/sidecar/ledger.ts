@@ -78,8 +78,9 @@ export class Ledger {
     const { epoch, parents } = origin;
     const isStale = epoch !== this.#epoch;
     const known = parents.map((parent) => this.#entries.get(parent));
-    if (isStale || known.some((parent) => parent?.isPurged)) return false;
-    if (this.#entries.has(segment)) return true;
+    const own = this.#entries.get(segment);
+    if (isStale || own?.isPurged || known.some((parent) => parent?.isPurged)) return false;
+    if (own) return true;
     const hasUnknownAncestors = known.some((parent) => parent?.hasUnknownAncestors ?? true);
     this.#enter(segment, { ...origin, scope, isOld: false, hasUnknownAncestors });
     for (const parent of known) parent?.children.add(segment);
@@ -135,10 +136,10 @@ export class Ledger {
   }
 
   /**
-   * The donor, if it is there, and every one that was computed over it; null when nothing is known of it. Of one from
+   * The donor and every one that was computed over it, there or gone; null when nothing is known of it. Of one from
    * before this process, all such donors of its scope may have been.
    */
-  touchedBy(segment: string): string[] | null {
+  lineOf(segment: string): string[] | null {
     const start = this.#entries.get(segment);
     if (!start) return null;
     const related = [segment];
@@ -147,7 +148,12 @@ export class Ledger {
         if (isOld && scope === start.scope) related.push(other);
       }
     }
-    return this.#withDescendants(related).filter((one) => this.#entries.get(one)?.isThere);
+    return this.#withDescendants(related);
+  }
+
+  /** Of these, the ones that are there. */
+  touchedBy(segment: string): string[] | null {
+    return this.lineOf(segment)?.filter((one) => this.#entries.get(one)?.isThere) ?? null;
   }
 
   #withDescendants(segments: Iterable<string>): string[] {
@@ -175,10 +181,14 @@ export class Ledger {
 
   /** Nobody needs to know of what is gone and has left nothing behind. */
   #prune(segment: string): void {
-    const entry = this.#entries.get(segment);
-    if (!entry || entry.isThere || entry.isPurged || entry.children.size > 0) return;
-    this.#remove(segment, entry);
-    for (const parent of entry.parents) this.#prune(parent);
+    // A list, not recursion: a tenant with one system prompt makes one long chain.
+    const waiting = [segment];
+    for (const one of waiting) {
+      const entry = this.#entries.get(one);
+      if (!entry || entry.isThere || entry.isPurged || entry.children.size > 0) continue;
+      this.#remove(one, entry);
+      waiting.push(...entry.parents);
+    }
   }
 
   #lose(segment: string): void {

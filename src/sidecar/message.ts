@@ -10,7 +10,10 @@ export function headerOf(request: IncomingMessage, name: string): string | undef
 
 /** The path as the client sent it, whatever frameworks have cut off on the way here. */
 export function sentPathOf(request: IncomingMessage & { readonly originalUrl?: string }): string {
-  return pathIn(request.originalUrl ?? request.url ?? '/');
+  const path = pathIn(request.originalUrl ?? request.url ?? '/');
+  // As endpoints are found: a route must not be dodged by how its path is written.
+  const plain = path.replace(/^https?:\/\/[^/]*/i, '');
+  return plain.length > 1 && plain.endsWith('/') ? plain.slice(0, -1) : plain;
 }
 
 /** Of a request target, without the query. */

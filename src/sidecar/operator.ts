@@ -86,7 +86,12 @@ export class Operator {
     };
   }
 
-  /** The donor, if it is there, and all that were computed over it; null when it is not known. */
+  /** The donor and all that were computed over it, there or gone; null when it is not known. */
+  lineOf(segment: string): string[] | null {
+    return this.#context.ledger.lineOf(segment);
+  }
+
+  /** Of these, the ones that are there. */
   touchedBy(segment: string): string[] | null {
     return this.#context.ledger.touchedBy(segment);
   }

@@ -26,9 +26,10 @@ function flightWorthIt(
   context: SidecarContext,
   flights: SingleFlight,
   call: Call,
-  { input, served, decision }: Planned,
+  { input, served, decision, shadowed }: Planned,
 ): Flight | null {
-  if (!input || !mayWait(call)) return null;
+  // In shadow it would not use what it waits for.
+  if (!input || shadowed || !mayWait(call)) return null;
   const { scope } = call.identity;
   const query = { scope, owner: null, target: input.target };
   const candidates = flights.candidates(query, served.minRun);

@@ -55,7 +55,7 @@ export async function readCall(
   const asked = readCompletionRequest(kind, body);
   const { user, cacheSalt: salt } = asked;
   const principal = await context.identify(request, { user });
-  const identity = identityOf(principal, { id, salt });
+  const identity = identityOf(principal, { id: context.newId(), salt });
   if (!context.modelNames.includes(asked.model)) {
     throw new KvShareError('model_not_found', 'This server does not serve that model.', 'model');
   }

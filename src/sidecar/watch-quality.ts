@@ -6,6 +6,7 @@ import type { SidecarContext } from './context.ts';
 import type { Planned } from './find-plan.ts';
 import type { Call } from './read-call.ts';
 
+const WORST_KL = 100;
 /** Tokens of the answer that are compared. */
 const COMPARED_TOKENS = 16;
 
@@ -36,7 +37,10 @@ function announce({ log, metrics }: SidecarContext, move: GuardMove): void {
 function record(context: SidecarContext, call: Call, rung: RungName, compared: Comparison): void {
   const { guard, metrics } = context;
   const { route } = call;
-  const { kl, top1 } = compared;
+  // What is no number could not be worse.
+  const isSound = Number.isFinite(compared.kl);
+  const kl = isSound ? compared.kl : WORST_KL;
+  const top1 = isSound && compared.top1;
   metrics.guard.samples.inc({ route: route.name, rung, agrees: `${top1}` });
   metrics.guard.divergence.observe(kl);
   const move = guard.record(route, rung, { kl, top1 });

@@ -17,13 +17,15 @@ interface Known {
   readonly vector: Float32Array | null;
 }
 
-/** Keeps vectors by the SHA-256 of their text, in hexadecimal digits. */
+/** Keeps vectors by the SHA-256 of their scope and text, in hexadecimal digits. */
 export interface VectorStore {
   get(key: string): Float32Array | undefined;
   set(key: string, vector: Float32Array): void;
 }
 
-const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
+/** By scope as well: how long a look-up takes must not tell what other tenants have sent. */
+const digest = (scope: string, text: string): string =>
+  createHash('sha256').update(`${scope.length}:${scope}`).update(text).digest('hex');
 
 /** An embedder need not listen to its signal. */
 function rejection(signal: AbortSignal): Promise<never> {
@@ -48,29 +50,31 @@ export class PassageVectors {
 
   /** Rejects when the embedder does, or with the signal's reason when it takes too long. */
   async of(
+    scope: string,
     passages: readonly PassageText[],
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, Float32Array | null>> {
     const found = new Map<string, Float32Array | null>();
     const missing = new Map<string, PassageText>();
     for (const passage of passages) {
-      const known = this.#known.get(passage.key);
+      const known = this.#known.get(scope + passage.key);
       if (known) found.set(passage.key, known.vector);
       else missing.set(passage.key, passage);
     }
-    for (const [key, vector] of await this.#embed([...missing.values()], signal)) {
-      this.#known.set(key, { vector });
+    for (const [key, vector] of await this.#embed(scope, [...missing.values()], signal)) {
+      this.#known.set(scope + key, { vector });
       found.set(key, vector);
     }
     return found;
   }
 
   async #embed(
+    scope: string,
     passages: readonly PassageText[],
     signal: AbortSignal,
   ): Promise<[string, Float32Array | null][]> {
     const texts = passages.map(({ key, text }) => ({ key, text: text() }));
-    const stored = texts.map(({ text }) => this.#store?.get(digest(text)) ?? null);
+    const stored = texts.map(({ text }) => this.#store?.get(digest(scope, text)) ?? null);
     const fresh = texts.filter((_, i) => !stored[i]);
     if (fresh.length === 0) return texts.map(({ key }, i) => [key, stored[i]!]);
     const asked = this.#embedder.embed(
@@ -80,7 +84,7 @@ export class PassageVectors {
     const vectors = await Promise.race([asked, rejection(signal)]);
     fresh.forEach(({ text }, i) => {
       const vector = vectors[i];
-      if (vector) this.#store?.set(digest(text), vector);
+      if (vector) this.#store?.set(digest(scope, text), vector);
     });
     let next = 0;
     return texts.map(({ key }, i) => [key, stored[i] ?? vectors[next++] ?? null]);

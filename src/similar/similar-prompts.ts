@@ -168,7 +168,7 @@ export class SimilarPrompts {
     const known = this.#tables.get(donor.scope);
     const fresh = ranges.filter((_, i) => !known?.get(keys[i]!));
     const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(ADD_MS)]);
-    const vectors = await this.#embed(donor.tokens, fresh, signal);
+    const vectors = await this.#embed(donor, fresh, signal);
     // It may have been evicted meanwhile.
     if (!this.#known.has(donor)) return;
     const table = this.#tableOf(donor.scope);
@@ -193,7 +193,7 @@ export class SimilarPrompts {
   }
 
   async #embed(
-    tokens: Int32Array,
+    { scope, tokens }: { readonly scope: string; readonly tokens: Int32Array },
     ranges: readonly TokenRange[],
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, Float32Array | null>> {
@@ -202,7 +202,7 @@ export class SimilarPrompts {
       key: passageKey(tokens, range),
       text: () => readText(tokens, range.start, range.end),
     }));
-    return this.#vectors.of(texts, signal);
+    return this.#vectors.of(scope, texts, signal);
   }
 
   /** The target's passages with vectors; what the exact prefix serves is never embedded. */
@@ -217,7 +217,7 @@ export class SimilarPrompts {
     });
     const unknown = found.filter(({ range, passage }) => !passage && range.end > prefix);
     const vectors = await this.#embed(
-      target,
+      { scope: query.scope, tokens: target },
       unknown.map(({ range }) => range),
       signal,
     );

@@ -74,6 +74,29 @@ describe('IdleWork', () => {
     await idle.close();
   });
 
+  it('is not starved by one client that always asks again', async () => {
+    const { admission, idle, done, add, pass } = setUp();
+    add('a');
+    for (let i = 0; i < 6; i++) {
+      const leave = admission.enter();
+      idle.giveWay();
+      await sleep(10);
+      leave();
+      expect(done).toEqual([]);
+    }
+    pass(31_000);
+    // Still interrupted: that one began before its patience was over.
+    const leave = admission.enter();
+    idle.giveWay();
+    await sleep(10);
+    leave();
+    admission.enter();
+    idle.giveWay();
+    await sleep(20);
+    expect(done).toEqual(['a']);
+    await idle.close();
+  });
+
   it('holds so much and no more, gives up what keeps failing, and says nothing of texts', async () => {
     const { admission, idle, log, add } = setUp();
     const leave = admission.enter();

@@ -44,26 +44,32 @@ function startOf(ring: AuditRing, { donor, request }: PurgeBody): string[] {
   if (request === undefined) {
     throw new KvShareError('invalid_request', 'Name a donor or a request to purge.');
   }
-  const [entry] = ring.find({ request, limit: 1 });
-  if (!entry) throw new KvShareError('not_found', 'This request is not remembered.', 'request');
-  return entry.stored === null ? [] : [entry.stored];
+  // Clients choose the id: several requests may have the same.
+  const entries = ring.find({ request, limit: Infinity });
+  if (entries.length === 0) {
+    throw new KvShareError('not_found', 'This request is not remembered.', 'request');
+  }
+  return entries.flatMap(({ stored }) => stored ?? []);
 }
 
 async function purge(operator: Operator, ring: AuditRing, body: PurgeBody) {
   const { dryRun = false } = body;
+  // Those that are gone as well: what is still being computed over them must not be kept.
+  const line = new Set<string>();
   const touched = new Set<string>();
   for (const start of startOf(ring, body)) {
-    const found = operator.touchedBy(start);
+    const found = operator.lineOf(start);
     if (!found) {
       const message =
         'Nothing is known of this donor any more; what may have been computed over it has unknownAncestors.';
       throw new KvShareError('not_found', message, 'donor');
     }
-    for (const donor of found) touched.add(donor);
+    for (const donor of found) line.add(donor);
+    for (const donor of operator.touchedBy(start) ?? []) touched.add(donor);
   }
-  const donors = [...touched];
-  const requests = donors.flatMap((donor) => ring.find({ donor, limit: Infinity }));
-  if (!dryRun) await operator.remove(donors);
+  const [all, donors] = [[...line], [...touched]];
+  const requests = all.flatMap((donor) => ring.find({ donor, limit: Infinity }));
+  if (!dryRun) await operator.remove(all);
   return { donors, requests: [...new Set(requests.map(({ request }) => request))], dryRun };
 }
 

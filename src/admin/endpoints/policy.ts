@@ -18,9 +18,9 @@ export interface PolicyReader {
 /** Stands for a key that is not shown. */
 const HIDDEN = '***';
 
-function writeReuse({ options, qualityBudget }: RouteReuse): object {
+function writeReuse({ options, qualityBudget, shadow }: RouteReuse): object {
   const { fallbacks: _, ...settings } = options;
-  return { ...settings, qualityBudget };
+  return { ...settings, qualityBudget, shadow };
 }
 
 export function writePolicy({ reuse, routes, inspect }: RouteSettings): Record<string, unknown> {

@@ -28,11 +28,14 @@ const equals = (expected: string | undefined, value: string | null): boolean =>
 const isPast = (seconds: number | undefined, ms: number | null): boolean =>
   seconds === undefined || ms === null || ms >= seconds * 1_000;
 
+const isAs = (wanted: boolean | undefined, value: boolean): boolean =>
+  wanted === undefined || wanted === value;
+
 export const isSelected = (donor: OperatedDonor, selector: Selector): boolean =>
   equals(selector.tenant, donor.tenant) &&
   equals(selector.scope, donor.scope) &&
   equals(selector.donor, donor.segment) &&
   isPast(selector.olderThanSeconds, donor.ageMs) &&
   isPast(selector.unusedForSeconds, donor.unusedMs) &&
-  (selector.neverUsed !== true || donor.hits === 0) &&
-  (selector.unknownAncestors !== true || donor.hasUnknownAncestors);
+  isAs(selector.neverUsed, donor.hits === 0) &&
+  isAs(selector.unknownAncestors, donor.hasUnknownAncestors);
