@@ -53,7 +53,11 @@ it('kvshare serve: 503 for new requests, running streams finish, exit code 0', a
     expect((await fetch(`${url}/readyz`)).status).toBe(200);
     const admin = /kvshare admin on (http:\S+)/.exec(stderr)![1]!;
     const stats = await fetch(`${admin}/admin/stats`, { headers: bearer(KVSHARE_ADMIN_KEY) });
-    expect(await stats.json()).toMatchObject({ inFlight: STREAMS, runner: { model: 'tiny' } });
+    // One or another may be over already: a random model ends when it likes.
+    const { inFlight, runner } = (await stats.json()) as { inFlight: number; runner: object };
+    expect(runner).toMatchObject({ model: 'tiny' });
+    expect(inFlight).toBeGreaterThan(0);
+    expect(inFlight).toBeLessThanOrEqual(STREAMS);
     child.kill('SIGTERM');
     for (let i = 0; i < 100 && (await fetch(`${url}/readyz`)).status === 200; i++) await sleep(10);
     const ready = await fetch(`${url}/readyz`);
