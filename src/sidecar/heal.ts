@@ -40,6 +40,8 @@ async function computeExactly(
   const plan = exactPlan(planned, tokens);
   const request = {
     ...generateRequestOf(context, call, plan),
+    // A request of its own, not the one that gave cause to it.
+    requestId: context.newId(),
     tokens: Array.from(tokens),
     // Anybody of the scope may go on from it.
     owner: null,
@@ -47,8 +49,10 @@ async function computeExactly(
   const note = new ServedNote(context, call, overBoth(planned, plan), epoch);
   const once = { ...request.sampling, temperature: 0, maxTokens: 1 };
   for await (const event of runner.generate({ ...request, sampling: once }, signal)) {
-    if (event.type === 'stored') note.keep(event.context);
-    if (event.type === 'stored') metrics.healed.inc();
+    if (event.type === 'stored') {
+      note.keep(event.context);
+      metrics.healed.inc();
+    }
     if (event.type === 'end') return event.reason !== 'cancelled';
   }
   return !signal.aborted;

@@ -56,13 +56,13 @@ function compareWhenIdle(
   answer: readonly number[],
 ): void {
   const { runner, idle } = context;
-  const { id, identity, prompt } = call;
+  const { identity, prompt } = call;
   const { scope, owner } = identity;
   const tokens = Array.from(prompt.tokens);
   idle.add({
     what: 'comparison',
     run: async (signal) => {
-      const request = { requestId: id, scope, owner, tokens, plan, answer };
+      const request = { requestId: context.newId(), scope, owner, tokens, plan, answer };
       const compared = await runner.compare!(request, signal);
       if (compared) record(context, call, rung, compared);
       // Null without an abort: the plan cannot be applied any more, the donors are gone.

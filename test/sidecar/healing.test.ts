@@ -37,6 +37,13 @@ const reuse = { mergeGap: 4, minReuse: 0.1, fallbacks: false };
 describe('healing', () => {
   it('turns a beginning that was imported twice into an exact donor', async () => {
     served = await serveTiny({ reuse, random: () => 1 });
+    const { engine } = served;
+    const generate = engine.generate.bind(engine);
+    const ids: string[] = [];
+    engine.generate = (request, signal) => {
+      ids.push(request.requestId);
+      return generate(request, signal);
+    };
     await send('Ann', 'What now');
     expect((await send('Benjamin Beaumont', 'And then')).outcome).toBe('reused');
     expect(await healed()).toBe(0);
@@ -47,6 +54,8 @@ describe('healing', () => {
     expect(again.exact_tokens).toBeGreaterThanOrEqual(64);
     // Only for those who may share it.
     expect((await send('Benjamin Beaumont', 'Why', 'key-south')).outcome).toBe('cold');
+    // Healing is a request of its own.
+    expect(new Set(ids).size).toBe(ids.length);
     served.engine.store.checkIntegrity();
   });
 
