@@ -4,7 +4,13 @@ import type { Donor } from '../kv/index.ts';
 import { DonorIndex, tenantScope } from '../match/index.ts';
 import { findCandidates, type SimilarPrompts } from '../similar/index.ts';
 import type { PlanImport, ReusePlan, RunnerInfo } from '../protocol/index.ts';
-import { planReuse, type PlanDecision, type PlanInput, type ReuseOptions } from '../reuse/index.ts';
+import {
+  planReuse,
+  searchFor,
+  type PlanDecision,
+  type PlanInput,
+  type ReuseOptions,
+} from '../reuse/index.ts';
 
 export interface ReplayRequest {
   readonly tenant: string;
@@ -76,7 +82,7 @@ export class Replay {
   ): Promise<PlanDecision> {
     const { reuse, runner, tokenClasses, readText, similar } = this.#options;
     await similar?.settled();
-    const query = { scope, owner, target: tokens, minRun: reuse.minRun };
+    const query = { scope, owner, target: tokens, ...searchFor(reuse) };
     const candidates = await findCandidates(this.#index, similar, query);
     return planReuse({
       planId: `plan-${this.#served}`,

@@ -22,11 +22,14 @@ export interface CoverContext extends ChangeContext {
   readonly importCost: number;
 }
 
-/** Target [.., end) is served at this cost; `piece` is what serves the last part of it. */
-interface State {
-  readonly end: number;
+interface Rank {
   readonly cost: number;
   readonly tie: number;
+}
+
+/** Target [.., end) is served at this cost; `piece` is what serves the last part of it. */
+interface State extends Rank {
+  readonly end: number;
   readonly piece: Piece | null;
   readonly before: State | null;
 }
@@ -37,7 +40,7 @@ const MOVED = 1e-3;
 const INSIDE_BLOCK = 1e-4;
 const OLDER = 1e-6;
 
-const isBetter = (a: State, b: State | undefined): boolean =>
+const isBetter = (a: Rank, b: Rank | undefined): boolean =>
   b === undefined || a.cost < b.cost || (a.cost === b.cost && a.tie < b.tie);
 
 /** stops[i] = target positions at which run i can give way, ascending; its own end is the last. */
@@ -99,28 +102,28 @@ class Cover {
       cost: state.cost + window.end - state.end,
     });
     const ends = [...new Set(this.#stops.flat())].sort((a, b) => a - b);
-    this.#extend(start);
+    this.#extend([start]);
     for (const end of ends) {
-      for (const states of this.#best) {
-        const state = states.get(end);
-        if (!state) continue;
-        if (isBetter(total(state), total(best))) best = state;
-        this.#extend(state);
-      }
+      const states = this.#best.map((of) => of.get(end)).filter((state) => state !== undefined);
+      states.sort((a, b) => a.cost - b.cost || a.tie - b.tie);
+      const [first] = states;
+      if (!first) continue;
+      if (isBetter(total(first), total(best))) best = first;
+      this.#extend(states);
     }
     const pieces: Piece[] = [];
     for (let state: State = best; state.before; state = state.before) pieces.push(state.piece!);
     return pieces.reverse();
   }
 
-  /** Every piece that can follow `state`. */
-  #extend(state: State): void {
+  /** Every piece that can follow; `states` end at the same place, the best first. */
+  #extend(states: readonly State[]): void {
+    const { end } = states[0]!;
     this.#runs.forEach((run, i) => {
-      const rest = cutRun(run, Math.max(run.targetStart, state.end), targetEnd(run));
-      if (!rest || continues(state.piece, rest)) return;
-      const piece: Piece = { ...rest, exact: false };
-      const refreshEnd = this.#refreshEnd(i, piece);
-      for (const stop of this.#stops[i]!) this.#offer(state, i, { piece, stop }, refreshEnd);
+      const piece = cutRun(run, Math.max(run.targetStart, end), targetEnd(run));
+      if (!piece) return;
+      const before = bestBefore(states, piece);
+      if (before) this.#offer(before, i, { ...piece, exact: false });
     });
   }
 
@@ -134,33 +137,46 @@ class Cover {
     return end;
   }
 
-  #offer(
-    state: State,
-    run: number,
-    { piece, stop }: { piece: Piece; stop: number },
-    refreshEnd: number,
-  ): void {
+  /** Every stop of the run at which the piece may end. */
+  #offer(before: State, run: number, piece: Piece): void {
     const { importCost, options, target, classes } = this.#context;
+    const best = this.#best[run]!;
     const start = piece.targetStart;
+    const refreshEnd = this.#refreshEnd(run, piece);
     // What is left between two recomputed stretches must be worth a gap of its own.
-    if (stop - refreshEnd < Math.max(1, options.mergeGap)) return;
-    const delimiters = this.#delimiters[stop]! - this.#delimiters[refreshEnd]!;
-    const fresh = refreshEnd - state.end + delimiters;
-    const imported = stop - refreshEnd - delimiters;
+    const least = refreshEnd + Math.max(1, options.mergeGap);
     const tie =
-      (state.piece && state.piece.donor !== piece.donor ? SWITCH : 0) +
+      before.tie +
+      switchTie(before, piece) +
       (piece.donorStart === start ? 0 : MOVED) +
       (start === 0 || endsBlock(classes, target[start - 1]!) ? 0 : INSIDE_BLOCK) +
       run * OLDER;
-    const next: State = {
-      end: stop,
-      cost: state.cost + fresh + imported * importCost,
-      tie: state.tie + tie,
-      piece: { ...piece, length: stop - start },
-      before: state,
-    };
-    if (isBetter(next, this.#best[run]!.get(stop))) this.#best[run]!.set(stop, next);
+    for (const stop of this.#stops[run]!) {
+      if (stop < least) continue;
+      const delimiters = this.#delimiters[stop]! - this.#delimiters[refreshEnd]!;
+      const fresh = refreshEnd - before.end + delimiters;
+      const imported = stop - refreshEnd - delimiters;
+      const cost = before.cost + fresh + imported * importCost;
+      if (!isBetter({ cost, tie }, best.get(stop))) continue;
+      best.set(stop, { end: stop, cost, tie, piece: { ...piece, length: stop - start }, before });
+    }
   }
+}
+
+const switchTie = ({ piece }: State, next: Piece | EqualRun): number =>
+  piece && piece.donor !== next.donor ? SWITCH : 0;
+
+/** The best of the states that the piece does not merely go on from: what follows costs the same behind each. */
+function bestBefore(states: readonly State[], piece: EqualRun): State | null {
+  let best: State | null = null;
+  for (const state of states) {
+    if (best && state.cost > best.cost) break;
+    if (continues(state.piece, piece)) continue;
+    const isFirst =
+      !best || state.tie + switchTie(state, piece) < best.tie + switchTie(best, piece);
+    if (isFirst) best = state;
+  }
+  return best;
 }
 
 /** Whether `piece` only goes on where `before` was left. */

@@ -1,6 +1,6 @@
 // The contribution: from equal runs to a reuse plan. Pure: no I/O, clock or randomness.
 export { planReasons } from './options.ts';
-export { defaultReuseOptions, optionsOf, servesInShadow } from './policies.ts';
+export { defaultReuseOptions, optionsOf, searchFor, servesInShadow } from './policies.ts';
 export type { PlanDecision, PlanReason, ReuseOptions } from './options.ts';
 export { findEdits } from './edits.ts';
 export { planReuse } from './plan-reuse.ts';

@@ -96,3 +96,12 @@ export function withinCapabilities(options: ReuseOptions, able: RunnerCapabiliti
     decodeRefresh: able.decodeRefresh && topUp ? options.decodeRefresh : 0,
   };
 }
+
+/** What has to be looked for among the stored prompts. */
+export const searchFor = ({
+  minRun,
+  policy,
+}: ReuseOptions): { readonly minRun: number; readonly paraphrases: boolean } => ({
+  minRun,
+  paraphrases: policy === 'semantic',
+});

@@ -2,6 +2,7 @@
 import { PLAN_VERSION, type ReusePlan } from '../protocol/index.ts';
 import {
   planReuse,
+  searchFor,
   type PlanDecision,
   type PlanInput,
   type PlanReason,
@@ -70,7 +71,7 @@ async function lookUp(
   const { identity, prompt, cache } = call;
   const { scope, owner } = identity;
   const since = cache.maxAgeMs === null ? -Infinity : now() - cache.maxAgeMs;
-  const query = { scope, owner, target: prompt.tokens, since, minRun: options.minRun };
+  const query = { scope, owner, target: prompt.tokens, since, ...searchFor(options) };
   const similar = asksForMeaning(options) ? finder.similar : null;
   return {
     planId: finder.newId(),

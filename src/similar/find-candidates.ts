@@ -9,6 +9,8 @@ import type { SimilarMatch, SimilarPrompts } from './similar-prompts.ts';
 export interface CandidateQuery extends Omit<DonorQuery, 'nominated'> {
   /** Shortest run that counts, tokens. */
   readonly minRun: number;
+  /** Whether passages that only say nearly the same are of use. */
+  readonly paraphrases: boolean;
 }
 
 /** Longest time that a look-up waits for vectors. */
@@ -58,5 +60,10 @@ export async function findCandidates(
     const value = match.similarityTo(donor);
     if (value !== null) similarity.set(donor, value);
   }
-  return { ...found, nominated, similarity, passages: match.passages };
+  return {
+    ...found,
+    nominated,
+    similarity,
+    passages: query.paraphrases ? match.paraphrases() : [],
+  };
 }

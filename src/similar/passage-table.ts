@@ -106,18 +106,19 @@ export class PassageTable {
     return Math.log((this.size + SMOOTHING) / ((passage?.donors.length ?? 0) + 1));
   }
 
-  passagesOf(donor: Donor): readonly Passage[] {
-    return this.#members.get(donor)?.passages ?? [];
+  /** The donor's passages and their tokens. */
+  membersOf(donor: Donor): { readonly passage: Passage; readonly tokens: number }[] {
+    const member = this.#members.get(donor);
+    return (member?.passages ?? []).map((passage, i) => ({ passage, tokens: member!.sizes[i]! }));
   }
 
   /** Vectors of the donor's passages, weighted by length and rarity. */
   weightedOf(donor: Donor): Weighted[] {
-    const member = this.#members.get(donor);
-    return (member?.passages ?? []).flatMap((passage, i) => {
+    return this.membersOf(donor).flatMap(({ passage, tokens }) => {
       const vector = this.vectorOf(passage);
       if (!vector) return [];
       const rarity = this.rarity(passage);
-      return [{ vector, weight: member!.sizes[i]! * rarity, rarity }];
+      return [{ vector, weight: tokens * rarity, rarity }];
     });
   }
 

@@ -3,11 +3,12 @@
 import type { Donor, SimilarPassage, TokenRange } from '../kv/index.ts';
 import type { Embedder } from '../embed/index.ts';
 import type { VectorIndexes } from '../vectors/index.ts';
+import { Comparison } from './comparison.ts';
 import { Calibration, type CalibrationState } from './calibration.ts';
 import { PassageTable, type Weighted } from './passage-table.ts';
 import { cutPassages, passageKey, type TokenClasses } from './passages.ts';
 import { PassageVectors, type VectorStore } from './passage-vectors.ts';
-import { cosine, coverage, promptSimilarity, sharePassage } from './prompt-similarity.ts';
+import { cosine, promptSimilarity, sharePassage } from './prompt-similarity.ts';
 
 export interface SimilarPromptsOptions {
   readonly embedder: Embedder;
@@ -38,7 +39,7 @@ export interface SimilarMatch {
   /** Cosine of the prompts; null for a donor that is not known (yet). */
   readonly similarityTo: (donor: Donor) => number | null;
   /** Pairs of passages of nominated donors that say nearly the same. */
-  readonly passages: readonly SimilarPassage[];
+  readonly paraphrases: () => readonly SimilarPassage[];
 }
 
 interface TargetPassage extends Weighted {
@@ -59,7 +60,12 @@ const SEARCH_BUDGET_MS = 20;
 /** An embedder that needs longer for one donor does not get to see it. */
 const ADD_MS = 10_000;
 
-const nothing: SimilarMatch = { best: [], nominated: [], similarityTo: () => null, passages: [] };
+const nothing: SimilarMatch = {
+  best: [],
+  nominated: [],
+  similarityTo: () => null,
+  paraphrases: () => [],
+};
 
 export class SimilarPrompts {
   readonly #options: SimilarPromptsOptions;
@@ -147,19 +153,20 @@ export class SimilarPrompts {
     if (!table) return nothing;
     const target = await this.#passagesOf(table, query, signal ?? this.#stop.signal);
     const hits = await this.#findDonors(table, target);
+    const comparison = new Comparison(table, target);
     const accepted = (donor: Donor): boolean => donor.storedAt >= query.since && table.has(donor);
     const ranked = hits
       .filter(accepted)
-      .map((donor) => ({ donor, covered: coverage(target, table.weightedOf(donor)) }))
+      .map((donor) => ({ donor, covered: comparison.coverage(donor) }))
       .sort((a, b) => b.covered - a.covered)
       .map(({ donor }) => donor);
     const threshold = this.#calibration.threshold(table.size);
-    const similarityTo = (donor: Donor): number | null =>
-      table.has(donor) ? promptSimilarity(target, table.weightedOf(donor)) : null;
+    const similarityTo = (donor: Donor): number | null => comparison.similarityTo(donor);
     const best = ranked.slice(0, NOMINATED);
     const nominated = best.filter((donor) => similarityTo(donor)! >= threshold);
-    const passages = nominated.flatMap((donor) => this.#paraphrases(table, target, donor));
-    return { best, nominated, similarityTo, passages };
+    const paraphrases = (): SimilarPassage[] =>
+      nominated.flatMap((donor) => this.#paraphrases(table, target, donor));
+    return { best, nominated, similarityTo, paraphrases };
   }
 
   async #embedAndAdd(donor: Donor): Promise<void> {

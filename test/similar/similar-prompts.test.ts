@@ -80,7 +80,8 @@ describe('SimilarPrompts', () => {
     for (const donor of donors) similar.add(donor);
     await similar.settled();
     const target = `${preamble}\n${reworded(wards[2]!)}\nAnd then?`;
-    const { best, passages } = await similar.search(query(target));
+    const { best, paraphrases } = await similar.search(query(target));
+    const passages = paraphrases();
     expect(best[0]).toBe(donors[2]);
     const pair = passages.find(({ similarity }) => similarity < 0.999);
     expect(pair).toMatchObject({ donor: donors[2] });
@@ -130,8 +131,8 @@ describe('SimilarPrompts', () => {
     const old = donorOf(text, { exactTokens: 31, storedAt: 5 });
     similar.add(old);
     await similar.settled();
-    expect((await similar.search(query(wards[1]!))).passages).toEqual([]);
-    expect((await similar.search(query(wards[0]!))).passages).toHaveLength(1);
+    expect((await similar.search(query(wards[1]!))).paraphrases()).toEqual([]);
+    expect((await similar.search(query(wards[0]!))).paraphrases()).toHaveLength(1);
     expect((await similar.search(query(wards[0]!, { since: 6 }))).best).toEqual([]);
   });
 
@@ -154,7 +155,13 @@ describe('findCandidates', () => {
   index.add(known);
   const target = encode(`${line('card')}\n${wards[0]!}\n${wards[1]!}`);
   const ask = (similar: SimilarPrompts | null) =>
-    findCandidates(index, similar, { scope: 'a', owner: null, target, minRun: 32 });
+    findCandidates(index, similar, {
+      scope: 'a',
+      owner: null,
+      target,
+      minRun: 32,
+      paraphrases: true,
+    });
 
   it('tells the similarity of donors that tokens found', async () => {
     const { similar } = open();

@@ -3,7 +3,7 @@
 // on every machine.
 import { DonorIndex } from '../../match/index.ts';
 import { replayRunner } from '../../replay/index.ts';
-import { planReuse, type PlanDecision, type ReuseOptions } from '../../reuse/index.ts';
+import { planReuse, searchFor, type PlanDecision, type ReuseOptions } from '../../reuse/index.ts';
 import { findCandidates, type SimilarPrompts } from '../../similar/index.ts';
 import type { EncodedPrompt, Tokenizer } from '../../tokenizer/index.ts';
 import { openSimilar, type Meaning } from '../vector-match.ts';
@@ -35,7 +35,7 @@ export class CasePlanner {
   async plan({ tokens, suffixStart }: EncodedPrompt, options: ReuseOptions): Promise<PlanDecision> {
     const { fingerprint, layout, capabilities } = this.#runner;
     const looksUp = options.policy !== 'off' && options.policy !== 'exact';
-    const query = { scope: SCOPE, owner: null, target: tokens, minRun: options.minRun };
+    const query = { scope: SCOPE, owner: null, target: tokens, ...searchFor(options) };
     return planReuse({
       planId: 'quality',
       target: tokens,
