@@ -31,14 +31,19 @@ function pathOf(kind: CompletionKind, dryRunPath: string): string {
   return `${base}/${kind === 'chat' ? 'chat/completions' : 'completions'}`;
 }
 
-const promptOf = (
-  tokenizer: Tokenizer,
-  prompt: CompletionRequest['prompt'],
-  maxTokens: number,
-): EncodedPrompt =>
-  typeof prompt === 'string'
-    ? tokenizer.encodePrompt(prompt, maxTokens)
-    : tokenizer.readTokens(prompt, maxTokens);
+function encode(tokenizer: Tokenizer, asked: CompletionRequest, maxTokens: number): EncodedPrompt {
+  if (asked.kind === 'chat') return tokenizer.encodeChat(asked.messages, maxTokens);
+  return typeof asked.prompt === 'string'
+    ? tokenizer.encodePrompt(asked.prompt, maxTokens)
+    : tokenizer.readTokens(asked.prompt, maxTokens);
+}
+
+function promptOf(context: SidecarContext, asked: CompletionRequest): EncodedPrompt {
+  const start = context.now();
+  const prompt = encode(context.tokenizer, asked, context.link.info.model.contextLength - 1);
+  context.metrics.tokenize.observe((context.now() - start) / 1000);
+  return prompt;
+}
 
 /** Throws KvShareError with a 4xx code, or `runner_unavailable`. */
 export async function readCall(
@@ -59,11 +64,7 @@ export async function readCall(
   if (!context.modelNames.includes(asked.model)) {
     throw new KvShareError('model_not_found', 'This server does not serve that model.', 'model');
   }
-  const { contextLength } = context.link.info.model;
-  const prompt =
-    kind === 'chat'
-      ? context.tokenizer.encodeChat(asked.messages, contextLength - 1)
-      : promptOf(context.tokenizer, asked.prompt, contextLength - 1);
+  const prompt = promptOf(context, asked);
   const route = context.routes.find({
     path: expected === 'either' ? pathOf(kind, sentPathOf(request)) : sentPathOf(request),
     model: asked.model,

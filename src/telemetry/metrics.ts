@@ -11,6 +11,7 @@ export type Outcome = (typeof outcomes)[number];
 export const flightResults = ['stored', 'failed', 'timeout', 'cancelled'] as const;
 export type FlightResult = (typeof flightResults)[number];
 
+const SHORT_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1];
 const SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 export class SidecarMetrics {
@@ -86,10 +87,16 @@ export class SidecarMetrics {
     buckets: SECONDS,
     registers: this.#registers,
   });
+  readonly tokenize = new Histogram({
+    name: 'kvshare_tokenize_duration_seconds',
+    help: 'Time to turn a request into tokens.',
+    buckets: SHORT_SECONDS,
+    registers: this.#registers,
+  });
   readonly lookup = new Histogram({
     name: 'kvshare_lookup_duration_seconds',
     help: 'Time to find donors and make a plan.',
-    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1],
+    buckets: SHORT_SECONDS,
     registers: this.#registers,
   });
   readonly ttft = new Histogram({
