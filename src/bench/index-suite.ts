@@ -1,14 +1,12 @@
 // How look-ups and memory grow with the donors of one scope: equal runs and passages' vectors together, as the sidecar
 // looks a prompt up. Texts are random words; vectors random directions, so that five passages a donor are all different.
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import type { Embedder } from '../embed/index.ts';
 import type { Donor } from '../kv/index.ts';
 import { DonorIndex } from '../match/index.ts';
 import { findCandidates, SimilarPrompts } from '../similar/index.ts';
 import { VectorIndexes } from '../vectors/index.ts';
+import { emptyGraphProcess, memoryHere, residentOf } from './index-memory.ts';
 import { LoopDelay } from './loop-delay.ts';
 import { randomFrom } from './random.ts';
 import { percentile } from './statistics.ts';
@@ -30,7 +28,10 @@ export interface IndexRun {
   readonly loopDelayMs: { readonly p99: number; readonly max: number };
   /** Look-ups that found the donor that they were made from. */
   readonly found: number;
-  /** Beside the token ids, as measured: in this process behind a collection, and in the one that holds the graph. */
+  /**
+   * Beside the token ids and what an empty index takes, as measured: in this process behind a collection, and in the
+   * one that holds the graph.
+   */
   readonly bytesPerDonor: number;
   /** Of these, in the graph process. */
   readonly graphBytesPerDonor: number;
@@ -38,6 +39,8 @@ export interface IndexRun {
 
 export interface IndexReport {
   readonly suite: 'index';
+  /** Of the graph process before it has any vector; there is one, however many scopes and donors. */
+  readonly fixedBytes: number;
   readonly runs: readonly IndexRun[];
 }
 
@@ -48,6 +51,7 @@ const PASSAGES = 5;
 const VOCABULARY = 40_000;
 const NEWLINE_ID = VOCABULARY;
 const MIN_RUN = 32;
+const WARM_UP_DONORS = 100;
 const SETTLE_EVERY = 256;
 const PATIENCE_MS = 900_000;
 
@@ -87,22 +91,15 @@ function mixedPrompt(random: () => number, a: Int32Array, b: Int32Array): Int32A
   return Int32Array.from(parts.flatMap((part) => [...part]));
 }
 
-/** Bytes in use, behind a collection. */
-function memoryHere(): number {
-  setFlagsFromString('--expose_gc');
-  (runInNewContext('gc') as () => void)();
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
-}
-
 class Scope {
   readonly #vectors = new VectorIndexes({ dimension: DIMENSION });
   readonly index = new DonorIndex();
   readonly similar: SimilarPrompts;
   readonly donors: Donor[] = [];
-  #graphAtStart = 0;
+  readonly #graphBase: number;
 
-  constructor() {
+  constructor(graphBase: number) {
+    this.#graphBase = graphBase;
     const tokenClasses = new Uint8Array(VOCABULARY + 1);
     tokenClasses[NEWLINE_ID] = 2;
     this.similar = new SimilarPrompts({
@@ -132,22 +129,9 @@ class Scope {
     this.similar.add(donor);
   }
 
-  /** What the graph process has grown by since it started; 0 where that cannot be read. */
+  /** What the graph process has beyond an empty one; 0 where that cannot be read. */
   graphMemory(): number {
-    const now = this.#graphResident();
-    if (this.#graphAtStart === 0) this.#graphAtStart = now;
-    return now - this.#graphAtStart;
-  }
-
-  #graphResident(): number {
-    const { childPid } = this.#vectors;
-    if (childPid === undefined) return 0;
-    try {
-      const pages = readFileSync(`/proc/${childPid}/statm`, 'utf8').split(' ')[1];
-      return Number(pages) * 4096;
-    } catch {
-      return 0;
-    }
+    return Math.max(0, residentOf(this.#vectors) - this.#graphBase);
   }
 
   async close(): Promise<void> {
@@ -164,7 +148,6 @@ async function fill(scope: Scope, count: number, numTokens: number, random: () =
     scope.add(tokens);
     if (scope.donors.length % SETTLE_EVERY === 0) {
       await scope.similar.settled();
-      scope.graphMemory();
     }
     addMs.push(performance.now() - start);
   }
@@ -198,12 +181,23 @@ async function lookUp(scope: Scope, lookups: number, random: () => number) {
   return { times, delays: delay.delays, found };
 }
 
+/** Code that runs for the first time is compiled, and that takes memory and time of its own. */
+async function warmUp(numTokens: number): Promise<void> {
+  const random = randomFrom(2);
+  const scope = new Scope(0);
+  await fill(scope, WARM_UP_DONORS, numTokens, random);
+  await lookUp(scope, WARM_UP_DONORS, random);
+  await scope.close();
+}
+
 export async function runIndexSuite(options: IndexSuiteOptions): Promise<IndexReport> {
   const { donors, tokensPerDonor, lookups, onProgress } = options;
   const runs: IndexRun[] = [];
   const random = randomFrom(1);
+  const fixedBytes = await emptyGraphProcess(DIMENSION);
+  await warmUp(tokensPerDonor);
   const before = memoryHere();
-  const scope = new Scope();
+  const scope = new Scope(fixedBytes);
   let done = 0;
   for (const count of [...donors].sort((a, b) => a - b)) {
     onProgress(done++, donors.length, `${count} donors`);
@@ -227,10 +221,10 @@ export async function runIndexSuite(options: IndexSuiteOptions): Promise<IndexRe
     });
   }
   await scope.close();
-  return { suite: 'index', runs };
+  return { suite: 'index', fixedBytes, runs };
 }
 
-export function formatIndex({ runs }: IndexReport): string {
+export function formatIndex({ fixedBytes, runs }: IndexReport): string {
   const head =
     '  donors  passages  add p50  lookup p50     p99  loop held    found  bytes/donor (graph)';
   const rows = runs.map((run) =>
@@ -245,5 +239,6 @@ export function formatIndex({ runs }: IndexReport): string {
       `${run.bytesPerDonor.toFixed(0)} (${run.graphBytesPerDonor.toFixed(0)})`.padStart(19),
     ].join(' '),
   );
-  return [head, ...rows].join('\n');
+  const fixed = `The graph process, empty: ${(fixedBytes / 1e6).toFixed(0)} MB`;
+  return [head, ...rows, fixed].join('\n');
 }

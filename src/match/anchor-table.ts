@@ -1,26 +1,29 @@
-// Which donor has which block where: a hash table in typed arrays with a chain for every bucket, newest entry
-// first. 20 bytes an entry and 4 to 8 a bucket; nothing here is an object that the garbage collector
-// would have to visit.
+// Which donor has which block where: a hash table in two typed arrays with a chain for every bucket, newest entry
+// first. 20 bytes an entry, side by side so that a look-up touches one place of memory, and 2 to 4 for its bucket;
+// nothing here is an object that the garbage collector would have to visit.
 
 const NONE = -1;
-const FIRST_CAPACITY = 32;
+const FIRST_CAPACITY = 8;
+/** A quarter more at a time: twice as much would leave a third of the memory empty on average. */
+const GROWTH = 1.25;
+/** Entries a bucket before there are twice as many buckets. */
+const MAX_LOAD = 2;
 
 /** Entries that a look-up passes before it gives up on a bucket: other keys can share it. */
 const MAX_STEPS = 64;
 
-function grown(old: Int32Array, capacity: number): Int32Array<ArrayBuffer> {
-  const array = new Int32Array(capacity);
-  array.set(old);
-  return array;
-}
+/** An entry: its fields, by their place in it. */
+const KEY = 0;
+const OWNER = 1;
+const POSITION = 2;
+const NEXT = 3;
+const PREVIOUS = 4;
+const FIELDS = 5;
 
 export class AnchorTable {
   #heads = new Int32Array(FIRST_CAPACITY).fill(NONE);
-  #keys = new Int32Array(FIRST_CAPACITY);
-  #owners = new Int32Array(FIRST_CAPACITY);
-  #positions = new Int32Array(FIRST_CAPACITY);
-  #next = new Int32Array(FIRST_CAPACITY);
-  #previous = new Int32Array(FIRST_CAPACITY);
+  /** [capacity, FIELDS] */
+  #entries = new Int32Array(FIRST_CAPACITY * FIELDS);
   #free = NONE;
   #used = 0;
   #size = 0;
@@ -30,76 +33,82 @@ export class AnchorTable {
   }
 
   get bytes(): number {
-    return 4 * (5 * this.#keys.length + this.#heads.length);
+    return this.#entries.byteLength + this.#heads.byteLength;
   }
 
   /** The entry's id, for `remove`. */
   insert(key: number, owner: number, position: number): number {
     const id = this.#take();
-    this.#keys[id] = key | 0;
-    this.#owners[id] = owner;
-    this.#positions[id] = position;
+    const at = id * FIELDS;
+    this.#entries[at + KEY] = key | 0;
+    this.#entries[at + OWNER] = owner;
+    this.#entries[at + POSITION] = position;
     this.#link(id);
     this.#size++;
     return id;
   }
 
   remove(id: number): void {
-    const [before, after] = [this.#previous[id]!, this.#next[id]!];
-    if (after !== NONE) this.#previous[after] = before;
+    const entries = this.#entries;
+    const at = id * FIELDS;
+    const [before, after] = [entries[at + PREVIOUS]!, entries[at + NEXT]!];
+    if (after !== NONE) entries[after * FIELDS + PREVIOUS] = before;
     if (before === NONE) this.#heads[this.#bucketOf(id)] = after;
-    else this.#next[before] = after;
-    this.#next[id] = this.#free;
+    else entries[before * FIELDS + NEXT] = after;
+    entries[at + NEXT] = this.#free;
     this.#free = id;
     this.#size--;
   }
 
   /** Newest first; at most `limit` entries are shown. True when there may be more. */
   visit(key: number, limit: number, show: (owner: number, position: number) => void): boolean {
+    const entries = this.#entries;
     let shown = 0;
     let steps = 0;
-    for (let id = this.#heads[key & (this.#heads.length - 1)]!; id !== NONE; id = this.#next[id]!) {
+    let id = this.#heads[key & (this.#heads.length - 1)]!;
+    while (id !== NONE) {
       if (shown === limit || ++steps > MAX_STEPS) return true;
-      if (this.#keys[id] !== (key | 0)) continue;
+      const at = id * FIELDS;
+      id = entries[at + NEXT]!;
+      if (entries[at + KEY] !== (key | 0)) continue;
       shown++;
-      show(this.#owners[id]!, this.#positions[id]!);
+      show(entries[at + OWNER]!, entries[at + POSITION]!);
     }
     return false;
   }
 
   #bucketOf(id: number): number {
-    return this.#keys[id]! & (this.#heads.length - 1);
+    return this.#entries[id * FIELDS + KEY]! & (this.#heads.length - 1);
   }
 
   #link(id: number): void {
     const bucket = this.#bucketOf(id);
     const head = this.#heads[bucket]!;
-    this.#next[id] = head;
-    this.#previous[id] = NONE;
-    if (head !== NONE) this.#previous[head] = id;
+    this.#entries[id * FIELDS + NEXT] = head;
+    this.#entries[id * FIELDS + PREVIOUS] = NONE;
+    if (head !== NONE) this.#entries[head * FIELDS + PREVIOUS] = id;
     this.#heads[bucket] = id;
   }
 
   #take(): number {
     if (this.#free !== NONE) {
       const id = this.#free;
-      this.#free = this.#next[id]!;
+      this.#free = this.#entries[id * FIELDS + NEXT]!;
       return id;
     }
-    if (this.#used === this.#keys.length) this.#grow();
+    if (this.#used * FIELDS === this.#entries.length) this.#grow();
     return this.#used++;
   }
 
-  /** Twice the room; only called when every id is in use, so chains can be rebuilt in order of age. */
+  /** Only called when every id is in use. */
   #grow(): void {
+    const capacity = Math.ceil(GROWTH * this.#used);
+    const entries = new Int32Array(capacity * FIELDS);
+    entries.set(this.#entries);
+    this.#entries = entries;
+    if (this.#used <= MAX_LOAD * this.#heads.length) return;
     const chains = this.#chains();
-    const capacity = 2 * this.#keys.length;
-    this.#keys = grown(this.#keys, capacity);
-    this.#owners = grown(this.#owners, capacity);
-    this.#positions = grown(this.#positions, capacity);
-    this.#next = grown(this.#next, capacity);
-    this.#previous = grown(this.#previous, capacity);
-    this.#heads = new Int32Array(capacity).fill(NONE);
+    this.#heads = new Int32Array(2 * this.#heads.length).fill(NONE);
     for (const id of chains) this.#link(id);
   }
 
@@ -108,7 +117,7 @@ export class AnchorTable {
     const ids = new Int32Array(this.#used);
     let at = ids.length;
     for (const head of this.#heads) {
-      for (let id = head; id !== NONE; id = this.#next[id]!) ids[--at] = id;
+      for (let id = head; id !== NONE; id = this.#entries[id * FIELDS + NEXT]!) ids[--at] = id;
     }
     return ids;
   }

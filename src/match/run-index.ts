@@ -24,8 +24,8 @@ export interface RunQuery {
 const SCAN = 8;
 /** Donors that are aligned in full when blocks had more copies than that. */
 const ALIGNED = 8;
-/** Tables grow by doubling; sixteen small ones take turns, so that no single growth takes long. */
-const SHARDS = 16;
+/** Tables grow by copying; many small ones take turns, so that no single growth takes long. */
+const SHARDS = 32;
 
 interface Member {
   readonly donor: Donor;

@@ -14,7 +14,7 @@ export interface Passage {
 interface Member {
   readonly passages: readonly Passage[];
   /** Tokens of each passage. */
-  readonly sizes: Uint16Array;
+  readonly sizes: readonly number[];
 }
 
 /** A passage of a prompt that is being looked up, or of a donor. */
@@ -74,9 +74,12 @@ export class PassageTable {
     vectorOf: (key: string) => Float32Array | null,
   ): void {
     const once = [...new Map(found.map((passage) => [passage.key, passage])).values()];
-    const passages = once.map(({ key }) => this.#passages.get(key) ?? this.#create(key, vectorOf));
-    for (const { donors } of passages) donors.push(donor);
-    this.#members.set(donor, { passages, sizes: Uint16Array.from(once, ({ tokens }) => tokens) });
+    const passages = once.map(({ key }) => {
+      const known = this.#passages.get(key);
+      known?.donors.push(donor);
+      return known ?? this.#create(key, donor, vectorOf);
+    });
+    this.#members.set(donor, { passages, sizes: once.map(({ tokens }) => tokens) });
     this.#sample[this.#added++ % SAMPLE] = donor;
   }
 
@@ -126,9 +129,10 @@ export class PassageTable {
     return label === null ? null : this.vectors.vectorOf(label);
   }
 
-  #create(key: string, vectorOf: (key: string) => Float32Array | null): Passage {
+  #create(key: string, donor: Donor, vectorOf: (key: string) => Float32Array | null): Passage {
     const vector = vectorOf(key);
-    const passage: Passage = { key, label: vector && this.vectors.add(vector), donors: [] };
+    // An array that begins empty would keep room for seventeen.
+    const passage: Passage = { key, label: vector && this.vectors.add(vector), donors: [donor] };
     this.#passages.set(key, passage);
     if (passage.label !== null) this.#byLabel.set(passage.label, passage);
     return passage;

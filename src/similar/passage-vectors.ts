@@ -4,8 +4,8 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Embedder } from '../embed/index.ts';
 
-/** 128 floats a vector: about 2 MB. */
-const REMEMBERED = 4096;
+/** What a few dozen requests under way have looked up; 128 floats a vector: about 1 MB. */
+const REMEMBERED = 1024;
 
 export interface PassageText {
   readonly key: string;

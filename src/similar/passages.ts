@@ -16,6 +16,8 @@ const SHORT = 24;
 const LONG = 160;
 /** What is left between two marks of the template is no text. */
 const LEAST = 6;
+/** Of a text's SHA-256. */
+const KEY_BYTES = 16;
 /** Of very long prompts the rest is not compared. */
 const MAX_PASSAGES = 64;
 
@@ -65,5 +67,5 @@ export function cutPassages(tokens: Int32Array, classes: TokenClasses): TokenRan
 /** Equal for equal tokens; nobody can make two texts collide. */
 export function passageKey(tokens: Int32Array, { start, end }: TokenRange): string {
   const bytes = new Uint8Array(tokens.buffer, tokens.byteOffset + 4 * start, 4 * (end - start));
-  return createHash('sha256').update(bytes).digest('base64url').slice(0, 22);
+  return createHash('sha256').update(bytes).digest().toString('base64url', 0, KEY_BYTES);
 }

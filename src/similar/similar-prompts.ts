@@ -8,6 +8,7 @@ import { Calibration, type CalibrationState } from './calibration.ts';
 import { PassageTable, type Weighted } from './passage-table.ts';
 import { cutPassages, passageKey, type TokenClasses } from './passages.ts';
 import { PassageVectors, type VectorStore } from './passage-vectors.ts';
+import { withinTime } from './within-time.ts';
 import { cosine, promptSimilarity, sharePassage } from './prompt-similarity.ts';
 
 export interface SimilarPromptsOptions {
@@ -174,8 +175,9 @@ export class SimilarPrompts {
     const keys = ranges.map((range) => passageKey(donor.tokens, range));
     const known = this.#tables.get(donor.scope);
     const fresh = ranges.filter((_, i) => !known?.get(keys[i]!));
-    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(ADD_MS)]);
-    const vectors = await this.#embed(donor, fresh, signal);
+    const vectors = await withinTime(ADD_MS, this.#stop.signal, (signal) =>
+      this.#embed(donor, fresh, signal),
+    );
     // It may have been evicted meanwhile.
     if (!this.#known.has(donor)) return;
     const table = this.#tableOf(donor.scope);

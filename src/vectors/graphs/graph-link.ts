@@ -2,7 +2,7 @@
 // pauses when it dies, ends it when it hangs. Whoever waits for an answer is told at once that none will come.
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { FromGraphs, GraphSettings, ToGraphs } from './graph-messages.ts';
+import type { FromGraphs, GraphSettings, Question, ToGraphs } from './graph-messages.ts';
 
 export interface GraphLinkOptions {
   readonly settings: GraphSettings;
@@ -45,6 +45,8 @@ function start(settings: GraphSettings): ChildProcess {
 export class GraphLink {
   readonly #options: GraphLinkOptions;
   readonly #questions = new Map<number, (labels: Uint32Array | null) => void>();
+  /** Not sent yet. */
+  #asking: Question[] = [];
   #child: ChildProcess | null = null;
   #isUp = false;
   #isClosed = false;
@@ -105,10 +107,8 @@ export class GraphLink {
   ask(graph: number, query: Float32Array, k: number): Promise<Uint32Array | null> {
     if (!this.#isUp) return Promise.resolve(null);
     const id = this.freshId();
-    return new Promise((resolve) => {
-      this.send({ type: 'search', graph, id, query, k });
-      this.#questions.set(id, resolve);
-    });
+    if (this.#asking.push({ graph, id, query, k }) === 1) queueMicrotask(() => this.#askAll());
+    return new Promise((resolve) => this.#questions.set(id, resolve));
   }
 
   /** Resolves when no process is left. It has nothing to save, so it is not asked. */
@@ -128,6 +128,13 @@ export class GraphLink {
     });
   }
 
+  /** Whatever was asked in this turn; when the process was lost meanwhile, everybody has been told. */
+  #askAll(): void {
+    const questions = this.#asking.filter(({ id }) => this.#questions.has(id));
+    this.#asking = [];
+    if (questions.length > 0) this.send({ type: 'search', questions });
+  }
+
   #receive(message: FromGraphs): void {
     this.#silentLooks = 0;
     if (message.type === 'ready') {
@@ -141,8 +148,10 @@ export class GraphLink {
       this.#owed--;
       this.#options.owner.onAdded(message.graph, message.upTo);
     } else {
-      this.#questions.get(message.id)?.(message.labels);
-      this.#questions.delete(message.id);
+      for (const { id, labels } of message.answers) {
+        this.#questions.get(id)?.(labels);
+        this.#questions.delete(id);
+      }
     }
   }
 

@@ -53,8 +53,10 @@ function receive(library: Library, message: ToGraphs): void {
   if (message.type === 'open') {
     graphs.set(message.graph, new Graph(library, settings, message.capacity));
   } else if (message.type === 'search') {
-    const labels = graphs.get(message.graph)?.search(message.query, message.k);
-    tell({ type: 'found', id: message.id, labels: labels ?? new Uint32Array() });
+    const answers = message.questions.map(({ graph, id, query, k }) => {
+      return { id, labels: graphs.get(graph)?.search(query, k) ?? new Uint32Array() };
+    });
+    tell({ type: 'found', answers });
   } else if (message.type === 'drop') {
     graphs.delete(message.graph);
     // A graph's memory is native: the collector does not feel how much hangs on a small object.
