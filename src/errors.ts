@@ -57,6 +57,11 @@ export const errorTable = {
     todo: 'correct the path, or set `upstream`',
   },
   method_not_allowed: { status: 405, means: 'another method', todo: 'use that of `Allow`' },
+  body_timeout: {
+    status: 408,
+    means: 'the body took longer than 10 s, or too many others were under way',
+    todo: 'send it at once',
+  },
   pin_refused: {
     status: 409,
     means: 'more would be pinned than may be',

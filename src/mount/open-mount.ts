@@ -59,7 +59,7 @@ export async function openMount<R>(
   const { settings, identify, events, log } = work;
   const [parts, given] = await Promise.all([openModel(options.model, work), options.runner]);
   const client = typeof given === 'string' ? new RunnerClient(given) : null;
-  const { maxBodyBytes, maxInFlight, requestDeadlineMs } = options;
+  const { maxBodyBytes, bodyDeadlineMs, maxInFlight, requestDeadlineMs } = options;
   const core = createCore({
     ...parts,
     runner: client ?? (given as Exclude<typeof given, string>),
@@ -72,6 +72,7 @@ export async function openMount<R>(
     ...(settings.embedder.file !== null && { vectorFile: settings.embedder.file }),
     ...(settings.record && { record: settings.record }),
     ...(maxBodyBytes !== undefined && { maxBodyBytes }),
+    ...(bodyDeadlineMs !== undefined && { bodyDeadlineMs }),
     ...(maxInFlight !== undefined && { maxInFlight }),
     ...(requestDeadlineMs !== undefined && { requestDeadlineMs }),
     log,

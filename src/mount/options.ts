@@ -41,6 +41,8 @@ export interface KvShareOptions<R = IncomingMessage> extends Pick<
   /** GGUF file of the runner's model; without it the default model, as for `kvshare sidecar`. */
   readonly model?: string | LoadedModel;
   readonly maxBodyBytes?: number;
+  /** Time that a body may take to come. */
+  readonly bodyDeadlineMs?: number;
   readonly maxInFlight?: number;
   readonly requestDeadlineMs?: number;
   readonly log?: Log;

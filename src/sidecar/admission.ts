@@ -24,10 +24,7 @@ export class Admission {
 
   /** Throws `shutting_down` or `queue_full`; otherwise call the result once when the request is over. */
   enter(): () => void {
-    this.checkOpen();
-    if (this.#inside >= this.#limit) {
-      throw new KvShareError('queue_full', `${this.#limit} requests are being served; try later.`);
-    }
+    this.checkRoom();
     this.#inside++;
     return () => {
       this.#inside--;
@@ -40,6 +37,13 @@ export class Admission {
   checkOpen(): void {
     if (!this.#isClosed) return;
     throw new KvShareError('shutting_down', 'This server is shutting down; ask another one.');
+  }
+
+  /** Throws `shutting_down` or `queue_full`: whoever could not get in now need not send more. */
+  checkRoom(): void {
+    this.checkOpen();
+    if (this.#inside < this.#limit) return;
+    throw new KvShareError('queue_full', `${this.#limit} requests are being served; try later.`);
   }
 
   /** From now on nobody gets in. */

@@ -22,6 +22,6 @@ export function answerError(error: unknown, response: ServerResponse, isLast = f
   sendJson(response, status, toErrorBody(error), {
     ...((status === 429 || status === 503) && { 'retry-after': '1' }),
     // A body that was not read to its end must not be taken for the next request.
-    ...((status === 413 || isLast) && { connection: 'close' }),
+    ...((status === 408 || status === 413 || isLast) && { connection: 'close' }),
   });
 }

@@ -13,6 +13,7 @@ import type { GuardFile } from './guard-file.ts';
 import type { HotPrefixes } from './hot-prefixes.ts';
 import type { IdleWork } from './idle-work.ts';
 import type { Identify } from './identify.ts';
+import type { IncomingBodies } from './incoming-bodies.ts';
 import type { LastRuns } from './last-runs.ts';
 import type { Ledger } from './ledger.ts';
 import type { Provenance } from './openai-response.ts';
@@ -56,6 +57,8 @@ export interface SidecarContext {
   /** Keeps requests for `kvshare replay`, when the operator wants that. */
   readonly recorder: Recorder | null;
   readonly admission: Admission;
+  /** Requests that are not inside yet: their bodies are being read. */
+  readonly bodies: IncomingBodies;
   /** Where donors come from, and how often they served. */
   readonly ledger: Ledger;
   /** Told of every request that was served. */
@@ -64,7 +67,6 @@ export interface SidecarContext {
   readonly metrics: SidecarMetrics;
   readonly events: SidecarEvents;
   readonly log: Log;
-  readonly maxBodyBytes: number;
   readonly newId: () => string;
   readonly newSeed: () => number;
   /** Uniform in [0, 1). */

@@ -25,6 +25,7 @@ import { GuardFile } from './guard-file.ts';
 import { HotPrefixes } from './hot-prefixes.ts';
 import { byKey, KeyRing, type Identify, type Tenant } from './identify.ts';
 import { IdleWork } from './idle-work.ts';
+import { IncomingBodies } from './incoming-bodies.ts';
 import { KnownDonors } from './known-donors.ts';
 import { LastRuns } from './last-runs.ts';
 import { Ledger } from './ledger.ts';
@@ -58,6 +59,8 @@ export interface CoreOptions {
   /** Whether a request waits for a prompt under way that it could use (default), instead of computing it again. */
   readonly singleFlight?: boolean;
   readonly maxBodyBytes?: number;
+  /** Time that a body may take to come, from the head of its request on. */
+  readonly bodyDeadlineMs?: number;
   /** Requests being served or waiting; the next one gets 429. */
   readonly maxInFlight?: number;
   readonly requestDeadlineMs?: number;
@@ -118,6 +121,9 @@ function openIdleWork({ log, now }: CoreOptions, admission: Admission): IdleWork
   return idle;
 }
 
+const openBodies = ({ maxBodyBytes = 4 * MIB, bodyDeadlineMs = 10_000 }: CoreOptions) =>
+  new IncomingBodies({ maxBytes: maxBodyBytes, deadlineMs: bodyDeadlineMs });
+
 export function createCore(options: CoreOptions): SidecarCore {
   const { runner, log } = options;
   const index = new DonorIndex();
@@ -152,12 +158,12 @@ export function createCore(options: CoreOptions): SidecarCore {
     lastRuns: new LastRuns(),
     recorder: openRecorder(options, metrics),
     admission,
+    bodies: openBodies(options),
     ledger,
     observers: new Set(),
     endings: new Endings(options.requestDeadlineMs ?? 120_000),
     metrics,
     events,
-    maxBodyBytes: options.maxBodyBytes ?? 4 * MIB,
     newSeed: () => randomInt(2 ** 31),
     random: options.random ?? Math.random,
     wallClock: Date.now,

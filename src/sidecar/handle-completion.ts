@@ -11,7 +11,7 @@ import { healWhenIdle } from './heal.ts';
 import { provenanceOf, type AnswerHead, type Provenance } from './openai-response.ts';
 import { planInFlight, type PlannedInFlight } from './plan-in-flight.ts';
 import { recordCall } from './record-call.ts';
-import { readCall, type Call, type CompletionKind } from './read-call.ts';
+import { readBody, readCall, type Call, type CompletionKind } from './read-call.ts';
 import { requestIdOf } from './request-id.ts';
 import { sendStream, sendWhole, type AnswerJob } from './send-answer.ts';
 import { ServedNote } from './served.ts';
@@ -44,6 +44,8 @@ async function complete(
   request: IncomingMessage,
   { response, trace }: { readonly response: ServerResponse; readonly trace: Trace },
 ): Promise<void> {
+  // 1 read
+  const body = await readBody(context, request);
   const [startedAt, { epoch }] = [context.now(), context.ledger];
   const leave = context.admission.enter();
   context.idle.giveWay();
@@ -51,8 +53,7 @@ async function complete(
   let flight: Flight | null = null;
   let note: ServedNote | null = null;
   try {
-    // 1 read
-    const call = await readCall(context, kind, request, requestIdOf(response));
+    const call = await readCall(context, kind, request, { id: requestIdOf(response), body });
     recordCall(context, call);
     traceCall(trace, context.modelId, call);
     // 2 plan

@@ -6,7 +6,7 @@ import type { SidecarContext } from './context.ts';
 import { divergenceOf, donorsOf, editsOf, spansOf } from './explain-plan.ts';
 import { planCall, type Planned } from './find-plan.ts';
 import { sendJson } from './message.ts';
-import { readCall, type Call } from './read-call.ts';
+import { readBody, readCall, type Call } from './read-call.ts';
 import { requestIdOf } from './request-id.ts';
 
 const MAX_DONORS = 20;
@@ -71,11 +71,13 @@ export async function handlePlan(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  const body = await readBody(context, request);
   const leave = context.admission.enter();
   try {
-    const call = await readCall(context, 'either', request, requestIdOf(response));
-    const body = explanation(context, call, await planCall(context, call));
-    sendJson(response, 200, body, { 'cache-control': 'no-store' });
+    const id = requestIdOf(response);
+    const call = await readCall(context, 'either', request, { id, body });
+    const answer = explanation(context, call, await planCall(context, call));
+    sendJson(response, 200, answer, { 'cache-control': 'no-store' });
   } finally {
     leave();
   }

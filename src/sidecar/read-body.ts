@@ -3,6 +3,8 @@
 // walk can overflow the stack.
 import type { IncomingMessage } from 'node:http';
 import { KvShareError } from '../errors.ts';
+import { tooLarge } from './body-read.ts';
+import type { IncomingBodies } from './incoming-bodies.ts';
 import { isWithin, takenBody } from './parsed-body.ts';
 
 const MAX_DEPTH = 64;
@@ -12,27 +14,6 @@ function checkEncoding(request: IncomingMessage): void {
   if (encoding !== undefined && encoding !== 'identity') {
     throw new KvShareError('invalid_request', 'Compressed request bodies are not accepted.');
   }
-}
-
-const tooLarge = (maxBytes: number): KvShareError =>
-  new KvShareError('body_too_large', `The body is larger than ${maxBytes} bytes.`);
-
-async function readBytes(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
-  const declared = Number(request.headers['content-length'] ?? 0);
-  if (declared > maxBytes) throw tooLarge(maxBytes);
-  const chunks: Buffer[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of request as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > maxBytes) throw tooLarge(maxBytes);
-      chunks.push(chunk);
-    }
-  } catch (error) {
-    if (error instanceof KvShareError) throw error;
-    throw new KvShareError('request_cancelled', 'The client went away.');
-  }
-  return Buffer.concat(chunks);
 }
 
 function depthOf(text: string): number {
@@ -80,18 +61,19 @@ function readTaken(body: unknown, maxBytes: number): unknown {
   return body;
 }
 
-async function readOwn(request: IncomingMessage, maxBytes: number): Promise<unknown> {
+async function readOwn(request: IncomingMessage, bodies: IncomingBodies): Promise<unknown> {
   checkEncoding(request);
-  return parseJson(await readBytes(request, maxBytes));
+  return parseJson(await bodies.read(request));
 }
 
-/** Throws KvShareError `invalid_json`, `body_too_large`, `invalid_request`. */
+/** Throws KvShareError `invalid_json`, `body_too_large`, `body_timeout`, `request_cancelled`, `invalid_request`. */
 export async function readJsonBody(
   request: IncomingMessage,
-  maxBytes: number,
+  bodies: IncomingBodies,
 ): Promise<Record<string, unknown>> {
   const taken = takenBody(request);
-  const value = taken === undefined ? await readOwn(request, maxBytes) : readTaken(taken, maxBytes);
+  const value =
+    taken === undefined ? await readOwn(request, bodies) : readTaken(taken, bodies.maxBytes);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new KvShareError('invalid_request', 'The body must be a JSON object.');
   }

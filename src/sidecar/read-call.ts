@@ -1,4 +1,4 @@
-// Step 1 of a request: from bytes to a call. The body once, bounded; identity from the key alone; tokens by
+// Step 1 of a request: from bytes to a call. The body once, bounded, before a place is taken; identity from the key alone; tokens by
 // the runner's own tokenizer.
 import type { IncomingMessage } from 'node:http';
 import { KvShareError } from '../errors.ts';
@@ -45,16 +45,26 @@ function promptOf(context: SidecarContext, asked: CompletionRequest): EncodedPro
   return prompt;
 }
 
+export type Body = Readonly<Record<string, unknown>>;
+
+/** Before a request takes a place inside: a client that is slow to send, or never does, must not hold one. */
+export async function readBody(
+  { admission, bodies }: SidecarContext,
+  request: IncomingMessage,
+): Promise<Body> {
+  admission.checkRoom();
+  return readJsonBody(request, bodies);
+}
+
 /** Throws KvShareError with a 4xx code, or `runner_unavailable`. */
 export async function readCall(
   context: SidecarContext,
   expected: CompletionKind | 'either',
   request: IncomingMessage,
-  id: string,
+  { id, body }: { readonly id: string; readonly body: Body },
 ): Promise<Call> {
   const cache = readCacheControl(headerOf(request, 'x-kvshare-cache-control'));
   const minSimilarity = readMinSimilarity(headerOf(request, 'x-kvshare-min-similarity'));
-  const body = await readJsonBody(request, context.maxBodyBytes);
   const found: CompletionKind = 'messages' in body ? 'chat' : 'text';
   const kind = expected === 'either' ? found : expected;
   const asked = readCompletionRequest(kind, body);

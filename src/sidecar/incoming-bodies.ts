@@ -1,0 +1,69 @@
+// Bodies on their way in. Whoever sends a head and then nothing takes no place from anybody: reading is bounded by time,
+// and by the number and the bytes of all that is half read. Beyond that the oldest gives way to the newest, since an
+// honest body is there in a moment.
+import type { IncomingMessage } from 'node:http';
+import { KvShareError } from '../errors.ts';
+import { BodyRead, tooLarge } from './body-read.ts';
+
+/** Bodies of full size that may be half read at the same time. */
+const FULL_BODIES = 16;
+/** A client without a body costs a socket and some kilobytes. */
+const MOST_READS = 1_024;
+
+export interface BodyBounds {
+  /** Of one body. */
+  readonly maxBytes: number;
+  /** From the request's head to the last byte. */
+  readonly deadlineMs: number;
+}
+
+const late = (why: string): KvShareError =>
+  new KvShareError('body_timeout', `The body was not there in time: ${why}.`);
+
+export class IncomingBodies {
+  readonly maxBytes: number;
+  readonly #deadlineMs: number;
+  readonly #mostReads: number;
+  /** Oldest first. */
+  readonly #reads = new Set<BodyRead>();
+  #held = 0;
+
+  constructor({ maxBytes, deadlineMs }: BodyBounds, mostReads: number = MOST_READS) {
+    this.maxBytes = maxBytes;
+    this.#deadlineMs = deadlineMs;
+    this.#mostReads = mostReads;
+  }
+
+  /** Throws `body_too_large`, `body_timeout` or `request_cancelled`. */
+  async read(request: IncomingMessage): Promise<Uint8Array> {
+    const { maxBytes } = this;
+    if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes);
+    const onMore = (bytes: number): void => {
+      this.#held += bytes;
+      this.#makeRoom();
+    };
+    const read = new BodyRead(request, onMore, maxBytes);
+    this.#reads.add(read);
+    this.#makeRoom();
+    const timer = setTimeout(() => read.fail(late(`${this.#deadlineMs} ms`)), this.#deadlineMs);
+    try {
+      return await read.whole;
+    } finally {
+      clearTimeout(timer);
+      this.#forget(read);
+    }
+  }
+
+  #makeRoom(): void {
+    for (const oldest of this.#reads) {
+      const isFull = this.#reads.size > this.#mostReads || this.#held > FULL_BODIES * this.maxBytes;
+      if (!isFull) return;
+      oldest.fail(late('too many others are being read'));
+      this.#forget(oldest);
+    }
+  }
+
+  #forget(read: BodyRead): void {
+    if (this.#reads.delete(read)) this.#held -= read.held;
+  }
+}
