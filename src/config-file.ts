@@ -9,6 +9,7 @@ import type { EmbedderSettings } from './open-model/index.ts';
 import {
   defaultReuse,
   readReuse,
+  routeName,
   type ReuseSettings,
   type Route,
   type RouteMatch,
@@ -128,7 +129,7 @@ function readRoutes(
   general: RouteReuse,
 ): Route[] {
   return routes.map(({ name, match, reuse, inspect }, at) => ({
-    name: name ?? `route-${at + 1}`,
+    name: routeName(name, at),
     match: readMatch(match, env),
     reuse: readReuse(reuse, general),
     ...(inspect && { inspect }),

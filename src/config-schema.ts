@@ -3,7 +3,7 @@ import { Ajv, type ErrorObject } from 'ajv';
 import { adapterSchema } from './config-adapter.ts';
 import { didYouMean } from './nearest-name.ts';
 import { adminSchema } from './config-admin.ts';
-import { reuseSchema, strictObject } from './routes/index.ts';
+import { findNameError, reuseSchema, strictObject } from './routes/index.ts';
 
 /** `auto`: word vectors, or without them the model's own rows. */
 export const embedderKinds = ['auto', 'word-llama', 'model-rows', 'openai', 'off'] as const;
@@ -34,7 +34,7 @@ const policyProperties = {
     type: 'array',
     items: {
       ...strictObject({
-        name: text,
+        name: { ...text, description: 'In metrics and logs; unlike any other, and not default.' },
         match: matchSchema,
         reuse: reuseSchema,
         inspect: inspectSchema,
@@ -150,12 +150,16 @@ function explain({ keyword, params, instancePath, message, parentSchema }: Error
   }
 }
 
+interface Named {
+  readonly routes?: Parameters<typeof findNameError>[0];
+}
+
 /** What is wrong with a document, in one line with its place; null = nothing. */
 function finder(schema: object): (document: unknown) => string | null {
   const validate = new Ajv({ strict: false, verbose: true }).compile(schema);
   return (document) => {
-    if (validate(document)) return null;
-    return explain(validate.errors![0]!);
+    if (!validate(document)) return explain(validate.errors![0]!);
+    return findNameError((document as Named).routes ?? []);
   };
 }
 

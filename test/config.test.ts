@@ -137,6 +137,21 @@ routes:
       'routes: [{ match: { path: /v1 }, reuse: { minRuns: 40 } }]',
       /unknown key "minRuns" in routes\[0\].reuse.*Did you mean "minRun"/,
     ],
+    [
+      'two routes of one name',
+      'routes: [{ name: a, match: { path: /x }, reuse: {} }, { name: a, match: { path: /y }, reuse: {} }]',
+      /routes\[1\].name is "a", and so is routes\[0\].name/,
+    ],
+    [
+      'a name that a route without one has by its place',
+      'routes: [{ name: route-2, match: { path: /x }, reuse: {} }, { match: { path: /y }, reuse: {} }]',
+      /routes\[1\].name is "route-2"/,
+    ],
+    [
+      'a route with the name of the general settings',
+      'routes: [{ name: default, match: { path: /x }, reuse: {} }]',
+      /routes\[0\].name must not be "default"/,
+    ],
     ['the policy that is for tests', 'reuse: { policy: naive }', /reuse.policy must be one of off/],
     ['a top-up without ratio', 'reuse: { topUp: { selector: dhd } }', /reuse.topUp/],
     ['an unknown policy', 'reuse: { policy: magic }', /reuse.policy must be one of off, exact/],

@@ -8,5 +8,6 @@ export { defaultReuse, readReuse } from './read-reuse.ts';
 export type { ReuseSettings, RouteReuse } from './read-reuse.ts';
 export { reuseSchema, strictObject } from './reuse-schema.ts';
 export type { Route, RouteFacts, RouteMatch } from './route.ts';
+export { findNameError, routeName } from './route-names.ts';
 export { RouteTable } from './route-table.ts';
 export type { RouteSettings } from './route-table.ts';

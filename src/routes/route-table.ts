@@ -1,5 +1,6 @@
 // The routes in force. They can be replaced while requests are served: a request keeps what it started with.
 import type { RouteReuse } from './read-reuse.ts';
+import { GENERAL_ROUTE } from './route-names.ts';
 import { matches, type Route, type RouteFacts } from './route.ts';
 
 export interface RouteSettings {
@@ -16,11 +17,14 @@ export class RouteTable {
     this.#settings = settings;
   }
 
-  /** The first route that matches; without one, the general settings under the name `default`. */
+  /** The first route that matches; without one, the general settings. */
   find(facts: RouteFacts): Route {
-    const found = this.#settings.routes.find((route) => matches(route, facts));
-    const { reuse, inspect } = this.#settings;
-    return found ?? { name: 'default', match: {}, reuse, ...(inspect && { inspect }) };
+    return this.#settings.routes.find((route) => matches(route, facts)) ?? this.#general;
+  }
+
+  /** All of them, the general settings last. */
+  get all(): readonly Route[] {
+    return [...this.#settings.routes, this.#general];
   }
 
   get settings(): RouteSettings {
@@ -28,10 +32,15 @@ export class RouteTable {
   }
 
   get names(): string[] {
-    return [...this.#settings.routes.map(({ name }) => name), 'default'];
+    return this.all.map(({ name }) => name);
   }
 
   replace(settings: RouteSettings): void {
     this.#settings = settings;
+  }
+
+  get #general(): Route {
+    const { reuse, inspect } = this.#settings;
+    return { name: GENERAL_ROUTE, match: {}, reuse, ...(inspect && { inspect }) };
   }
 }

@@ -16,9 +16,7 @@ export interface GuardedRoute {
 }
 
 export function guardStates(routes: RouteTable, guard: QualityGuard): GuardedRoute[] {
-  const { settings } = routes;
-  const general = { name: 'default', match: {}, reuse: settings.reuse };
-  return [...settings.routes, general].map((route) => {
+  return routes.all.map((route) => {
     const { rung: state, trips, served } = guard.stateOf(route);
     const { samples, top1, kl } = served;
     return { route: route.name, samples, top1, kl, state, trips };

@@ -111,6 +111,7 @@ describe('the OpenAPI document', () => {
       ['DELETE /admin/donors', undefined],
       ['DELETE /admin/donors?dryRun=true', undefined],
       ['PUT /admin/policy', { reuse: { minRum: 4 } }],
+      ['PUT /admin/policy', { routes: [{ name: 'default', match: { path: '/x' }, reuse: {} }] }],
     ] as const) {
       const answer = await admin.call(target, { body });
       expect([target, answer.status, answer.body.error.code]).toEqual([
