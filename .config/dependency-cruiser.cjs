@@ -325,8 +325,8 @@ module.exports = {
     ),
     owner(
       'lru-cache',
-      '^src/(runner/store/|sidecar/(last-runs|hot-prefixes)\\.ts|similar/passage-vectors\\.ts|vectors/cache/)',
-      'The KV store owns the order of use; explain remembers the last runs, vectors are embedded once.',
+      '^src/(runner/store/|sidecar/(last-runs|hot-prefixes)\\.ts|similar/passage-vectors\\.ts|vectors/cache/|routes/(quality-guard|break-even)\\.ts)',
+      'The KV store owns the order of use; explain remembers the last runs, vectors are embedded once, tenants are many.',
     ),
     owner(
       'hnswlib-node',

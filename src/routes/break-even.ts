@@ -1,11 +1,14 @@
-// Whether reuse pays on a route, learned from receipts: milliseconds saved against what a cold prefill would
-// have taken, by prompt length, as a running median. Where it loses, plans stop; now and then one is tried
-// again, so that a route comes back when the machine or the traffic changes.
+// Whether reuse pays for a tenant on a route, learned from its receipts: milliseconds saved against what a cold prefill
+// would have taken, by prompt length, as a running median. Where it loses, plans stop; now and then one is tried
+// again, so that they come back when the machine or the traffic changes. What one tenant asks slows no other down.
+import { LRUCache } from 'lru-cache';
 
 /** Samples of one route and length that are remembered. */
 const REMEMBERED = 32;
 /** Nothing is concluded from fewer. */
 const NEEDED = 8;
+/** Tenants times routes, the last used. */
+const MOST_KEPT = 1_000;
 /** While paused, every so many requests one is planned all the same. */
 const PROBE_EVERY = 20;
 
@@ -51,8 +54,13 @@ class Meter {
   }
 }
 
-export interface BreakEvenState {
+/** Whose requests, where. */
+export interface BreakEvenKey {
   readonly route: string;
+  readonly tenant: string | null;
+}
+
+export interface BreakEvenState {
   /** Prompts of this many tokens up to twice as many. */
   readonly fromTokens: number;
   readonly samples: number;
@@ -60,38 +68,36 @@ export interface BreakEvenState {
   readonly paused: boolean;
 }
 
-export class BreakEven {
-  readonly #meters = new Map<string, Map<number, Meter>>();
+const idOf = ({ route, tenant }: BreakEvenKey): string => JSON.stringify([route, tenant]);
 
-  /** Whether reuse should be planned; counts as a request while the route is paused. */
-  mayTry(route: string, promptTokens: number): boolean {
-    return this.#meters.get(route)?.get(bucketOf(promptTokens))?.mayTry() ?? true;
+export class BreakEven {
+  readonly #meters = new LRUCache<string, Map<number, Meter>>({ max: MOST_KEPT });
+
+  /** Whether reuse should be planned; counts as a request while it is paused. */
+  mayTry(key: BreakEvenKey, promptTokens: number): boolean {
+    return this.#meterOf(key, promptTokens)?.mayTry() ?? true;
   }
 
   /** Null when nothing was recorded. */
-  stateOf(route: string, promptTokens: number): BreakEvenState | null {
-    const bucket = bucketOf(promptTokens);
-    return this.states().find((s) => s.route === route && s.fromTokens === 2 ** bucket) ?? null;
+  stateOf(key: BreakEvenKey, promptTokens: number): BreakEvenState | null {
+    const meter = this.#meterOf(key, promptTokens);
+    if (!meter) return null;
+    const { samples, medianMs, paused } = meter;
+    const fromTokens = 2 ** bucketOf(promptTokens);
+    return { fromTokens, samples, medianSavedMs: medianMs, paused };
   }
 
-  record(route: string, { promptTokens, savedMs }: SavingSample): void {
-    let buckets = this.#meters.get(route);
-    if (!buckets) this.#meters.set(route, (buckets = new Map<number, Meter>()));
+  record(key: BreakEvenKey, { promptTokens, savedMs }: SavingSample): void {
+    const id = idOf(key);
+    let buckets = this.#meters.get(id);
+    if (!buckets) this.#meters.set(id, (buckets = new Map<number, Meter>()));
     const bucket = bucketOf(promptTokens);
     let meter = buckets.get(bucket);
     if (!meter) buckets.set(bucket, (meter = new Meter()));
     meter.record(savedMs);
   }
 
-  states(): BreakEvenState[] {
-    return [...this.#meters].flatMap(([route, buckets]) =>
-      [...buckets].map(([bucket, meter]) => ({
-        route,
-        fromTokens: 2 ** bucket,
-        samples: meter.samples,
-        medianSavedMs: meter.medianMs,
-        paused: meter.paused,
-      })),
-    );
+  #meterOf(key: BreakEvenKey, promptTokens: number): Meter | null {
+    return this.#meters.get(idOf(key))?.get(bucketOf(promptTokens)) ?? null;
   }
 }

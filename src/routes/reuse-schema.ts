@@ -63,7 +63,8 @@ export const reuseSchema = {
           'Share of reused requests that is compared with a full prefill; 0 = no guard.',
         ),
       }),
-      description: 'What answers keep to: outside of it the route reuses less, until it is clean.',
+      description:
+        'What answers keep to: outside of it a tenant reuses less there, until it is clean.',
     },
     shadow: {
       type: 'boolean',

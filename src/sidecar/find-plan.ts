@@ -8,7 +8,7 @@ import {
   type PlanReason,
   type ReuseOptions,
 } from '../reuse/index.ts';
-import type { Rung, RungName, Standing } from '../routes/index.ts';
+import type { BreakEvenKey, Rung, RungName, Standing } from '../routes/index.ts';
 import { findCandidates } from '../similar/index.ts';
 import type { SidecarContext } from './context.ts';
 import type { Call } from './read-call.ts';
@@ -85,6 +85,11 @@ async function lookUp(
   };
 }
 
+export const breakEvenKeyOf = ({ route, identity }: Call): BreakEvenKey => ({
+  route: route.name,
+  tenant: identity.tenant,
+});
+
 /** Where reuse lost time lately only the exact prefix is planned, and now and then a probe. */
 function planWithinBreakEven(
   context: SidecarContext,
@@ -92,7 +97,7 @@ function planWithinBreakEven(
   input: PlanInput,
 ): Pick<Planned, 'decision' | 'served'> {
   const { breakEven } = context;
-  if (breakEven.mayTry(call.route.name, call.prompt.tokens.length)) {
+  if (breakEven.mayTry(breakEvenKeyOf(call), call.prompt.tokens.length)) {
     return { decision: planReuse(input), served: input.options };
   }
   const served = { ...input.options, policy: 'exact' as const };
@@ -116,7 +121,7 @@ function planGuarded(context: SidecarContext, call: Call, input: PlanInput): Gua
   if (!asksForMeaning(input.options)) {
     return { ...planWithinBreakEven(context, call, input), rung: 'asked', trial: null };
   }
-  const standing = context.guard.standing(call.route);
+  const standing = context.guard.standing(call.route, call.identity.tenant);
   const { served, tried: above } = standing;
   /** The client may ask for more likeness than a rung does. */
   const narrow = ({ options }: Rung): ReuseOptions => ({

@@ -1,4 +1,4 @@
-// What the guard knows, in a file: a route that was found wanting stays so over a restart. Route names and numbers,
+// What the guard knows, in a file: a route that was found wanting stays so over a restart. Names and numbers,
 // nothing of anybody's text.
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -26,6 +26,8 @@ function isWatch(value: unknown): value is SavedWatch {
     watch !== null &&
     typeof watch.route === 'string' &&
     typeof watch.key === 'string' &&
+    ['string', 'undefined'].includes(typeof watch.match) &&
+    (watch.tenant === null || ['string', 'undefined'].includes(typeof watch.tenant)) &&
     rungNames.some((name) => name === watch.rung) &&
     isCount(watch.trips) &&
     isCount(watch.compared) &&

@@ -5,7 +5,7 @@ import type { Receipt } from '../protocol/index.ts';
 import { startTrace, type Trace } from '../telemetry/index.ts';
 import { answerEvents } from './answer-events.ts';
 import type { SidecarContext } from './context.ts';
-import type { Planned } from './find-plan.ts';
+import { breakEvenKeyOf, type Planned } from './find-plan.ts';
 import { forwardCall } from './forward-call.ts';
 import { healWhenIdle } from './heal.ts';
 import { provenanceOf, type AnswerHead, type Provenance } from './openai-response.ts';
@@ -162,7 +162,7 @@ function learn(context: SidecarContext, call: Call, planned: Planned, receipt: R
   const { importMs, prefillMs } = receipt.timings;
   const savedMs = planned.decision.coldMs - planned.lookupMs - importMs - prefillMs;
   const promptTokens = call.prompt.tokens.length;
-  context.breakEven.record(call.route.name, { promptTokens, savedMs });
+  context.breakEven.record(breakEvenKeyOf(call), { promptTokens, savedMs });
 }
 
 function headOf(context: SidecarContext, { id, asked }: Call): AnswerHead {

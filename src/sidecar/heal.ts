@@ -78,6 +78,7 @@ export function healWhenIdle(
   const { epoch } = context.ledger;
   const isWaiting = idle.add({
     what: 'healing',
+    tenant: identity.tenant,
     run: (signal) => computeExactly(context, call, planned, { tokens, epoch }, signal),
   });
   // Once is enough; if it fails, the beginning becomes hot again.

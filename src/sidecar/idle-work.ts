@@ -7,6 +7,8 @@ import type { Admission } from './admission.ts';
 export interface IdleJob {
   /** For the log. */
   readonly what: string;
+  /** Whose work it is: nobody fills the queue alone while others wait for a place. */
+  readonly tenant: string | null;
   /** Ends soon after the signal aborts; true = done with, false = try again. */
   run(signal: AbortSignal): Promise<boolean>;
 }
@@ -53,7 +55,7 @@ export class IdleWork {
 
   /** False = too much is waiting already. */
   add(job: IdleJob): boolean {
-    if (this.#closed || this.#waiting.length >= MAX_WAITING) return false;
+    if (this.#closed || !this.#hasRoomFor(job.tenant)) return false;
     this.#waiting.push({ job, since: this.#options.now(), tries: 0 });
     return true;
   }
@@ -83,6 +85,18 @@ export class IdleWork {
     this.#waiting = [];
     this.#running?.stop.abort();
     await this.#running?.done;
+  }
+
+  /** Whoever has most waiting gives one up to somebody who has clearly less. */
+  #hasRoomFor(tenant: string | null): boolean {
+    if (this.#waiting.length < MAX_WAITING) return true;
+    const of = (one: string | null) => this.#waiting.filter(({ job }) => job.tenant === one);
+    const [most] = this.#waiting
+      .map(({ job }) => of(job.tenant))
+      .sort((a, b) => b.length - a.length);
+    if (!most || most.length <= of(tenant).length + 1) return false;
+    this.#waiting.splice(this.#waiting.indexOf(most.at(-1)!), 1);
+    return true;
   }
 
   #mayRunBusy({ since }: Waiting): boolean {

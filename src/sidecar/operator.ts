@@ -4,7 +4,7 @@ import type { StoreControl } from '../protocol/index.ts';
 import { KvShareError } from '../errors.ts';
 import type { RouteSettings } from '../routes/index.ts';
 import type { SidecarContext } from './context.ts';
-import { guardStates, type GuardedRoute } from './guard-state.ts';
+import { fallenTenants, guardedRoutes, type GuardedRoute } from './guard-state.ts';
 import type { KeyRing } from './identify.ts';
 import type { ServedObserver } from './served-request.ts';
 import { warmUp, type Warmed, type WarmPrompt } from './warm.ts';
@@ -138,8 +138,13 @@ export class Operator {
     return (found ? found.inspect : inspect) === 'text';
   }
 
-  guardStates(): GuardedRoute[] {
-    return guardStates(this.#context.routes, this.#context.guard);
+  guardedRoutes(): GuardedRoute[] {
+    return guardedRoutes(this.#context.routes, this.#context.guard);
+  }
+
+  /** The guard has them served with less than the route asks for. */
+  fallenTenants() {
+    return fallenTenants(this.#context.routes, this.#context.guard);
   }
 
   /** The text of each of these tokens, by itself. */

@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { PlanDecision } from '../reuse/index.ts';
 import type { SidecarContext } from './context.ts';
 import { divergenceOf, donorsOf, editsOf, spansOf } from './explain-plan.ts';
-import { planCall, type Planned } from './find-plan.ts';
+import { breakEvenKeyOf, planCall, type Planned } from './find-plan.ts';
 import { sendJson } from './message.ts';
 import { readBody, readCall, type Call } from './read-call.ts';
 import { requestIdOf } from './request-id.ts';
@@ -46,9 +46,9 @@ function explanation(context: SidecarContext, call: Call, planned: Planned): obj
     cold_ms: decision.coldMs,
     lookup_ms: planned.lookupMs,
     vector_match: vectorMatchOf(context),
-    guard: context.guard.stateOf(route),
+    guard: context.guard.stateOf(route, identity.tenant),
     shadowed: planned.shadowed && shadowedOf(planned.shadowed),
-    learned: context.breakEven.stateOf(route.name, numTokens),
+    learned: context.breakEven.stateOf(breakEvenKeyOf(call), numTokens),
     last_run: last && {
       outcome: last.outcome,
       reason: last.reason,

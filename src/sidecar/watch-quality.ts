@@ -1,9 +1,10 @@
 // The guard's eyes: behind a share of the answers, in an idle moment, the runner computes the prompt in full and by
-// the plan, and compares the two along the answer that was given. What comes of it moves the route (routes/quality-guard).
+// the plan, and compares the two along the answer that was given. What comes of it moves the tenant on that route (routes/quality-guard).
 import type { Comparison, Receipt, ReusePlan } from '../protocol/index.ts';
 import type { GuardMove, RungName } from '../routes/index.ts';
 import type { SidecarContext } from './context.ts';
 import type { Planned } from './find-plan.ts';
+import { guardedRoute } from './guard-state.ts';
 import type { Call } from './read-call.ts';
 
 const WORST_KL = 100;
@@ -25,27 +26,28 @@ interface Suspect {
 }
 
 function announce({ log, metrics }: SidecarContext, move: GuardMove): void {
-  const { route, from, to, isTrip, estimate } = move;
+  const { route, tenant, from, to, isTrip, estimate } = move;
+  const facts = { route, tenant, from, to, estimate };
   if (isTrip) {
     metrics.guard.trips.inc({ route });
-    log.error({ route, from, to, estimate }, 'answers left the quality budget: less is reused');
+    log.error(facts, 'a tenant’s answers left the quality budget: less is reused');
   } else {
-    log.warn({ route, from, to, estimate }, 'answers keep to the quality budget again');
+    log.warn(facts, 'a tenant’s answers keep to the quality budget again');
   }
 }
 
 function record(context: SidecarContext, call: Call, rung: RungName, compared: Comparison): void {
   const { guard, metrics } = context;
-  const { route } = call;
+  const { route, identity } = call;
   // What is no number could not be worse.
   const isSound = Number.isFinite(compared.kl);
   const kl = isSound ? compared.kl : WORST_KL;
   const top1 = isSound && compared.top1;
   metrics.guard.samples.inc({ route: route.name, rung, agrees: `${top1}` });
   metrics.guard.divergence.observe(kl);
-  const move = guard.record(route, rung, { kl, top1 });
+  const move = guard.record(route, identity.tenant, rung, { kl, top1 });
   if (move) announce(context, move);
-  metrics.guard.show(guard.stateOf(route));
+  metrics.guard.show(guardedRoute(guard, route));
   context.guardFile?.save(guard.save());
 }
 
@@ -61,6 +63,7 @@ function compareWhenIdle(
   const tokens = Array.from(prompt.tokens);
   idle.add({
     what: 'comparison',
+    tenant: identity.tenant,
     run: async (signal) => {
       const request = { requestId: context.newId(), scope, owner, tokens, plan, answer };
       const compared = await runner.compare!(request, signal);
@@ -77,7 +80,7 @@ function suspectsOf(context: SidecarContext, call: Call, planned: Planned): Susp
   const { rung, decision, shadowed, trial } = planned;
   const suspects: Suspect[] = trial ? [trial] : [];
   const judged = shadowed ?? decision;
-  const share = shadowed ? 1 : guard.shareOf(call.route);
+  const share = shadowed ? 1 : guard.shareOf(call.route, call.identity.tenant);
   if (judged.plan && judged.importedTokens > 0 && random() < share) {
     suspects.push({ rung, plan: judged.plan });
   }

@@ -1,11 +1,13 @@
-// What the guard finds, by route.
+// What the guard finds, by route: tenants are counted, never named.
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
 /** As far as metrics show a route's state. */
 export interface ShownGuard {
   readonly route: string;
-  readonly rung: string;
-  readonly served: { readonly kl: number | null; readonly top1: number | null };
+  /** By rung. */
+  readonly tenants: Readonly<Record<string, number>>;
+  readonly kl: number | null;
+  readonly top1: number | null;
 }
 
 export class GuardMetrics {
@@ -36,7 +38,7 @@ export class GuardMetrics {
     });
     this.trips = new Counter({
       name: 'kvshare_guard_trips_total',
-      help: 'Times that a route left its quality budget and was made to reuse less.',
+      help: 'Times that answers of a route left its quality budget and a tenant was made to reuse less.',
       labelNames: ['route'],
       registers,
     });
@@ -54,7 +56,7 @@ export class GuardMetrics {
     });
     this.#rung = new Gauge({
       name: 'kvshare_guard_rung',
-      help: '1 for the settings that the route is served with: asked, substitute, tightened or exact.',
+      help: 'Tenants that are served with these settings of the route: asked, substitute, tightened or exact.',
       labelNames: ['route', 'rung'],
       registers,
     });
@@ -72,10 +74,10 @@ export class GuardMetrics {
     });
   }
 
-  show({ route, rung, served }: ShownGuard): void {
-    for (const name of this.#rungs) this.#rung.set({ route, rung: name }, name === rung ? 1 : 0);
-    if (served.kl !== null) this.#kl.set({ route }, served.kl);
-    if (served.top1 !== null) this.#top1.set({ route }, served.top1);
+  show({ route, tenants, kl, top1 }: ShownGuard): void {
+    for (const rung of this.#rungs) this.#rung.set({ route, rung }, tenants[rung] ?? 0);
+    if (kl !== null) this.#kl.set({ route }, kl);
+    if (top1 !== null) this.#top1.set({ route }, top1);
   }
 
   /** Every series of a route is present from its first moment; what was never measured is no number. */

@@ -326,7 +326,10 @@ describe('watching', () => {
     const semantic = { reuse: { policy: 'semantic' } };
     await admin.call('PUT /admin/policy', { body: semantic });
     expect((await admin.call('GET /admin/guard')).body.routes).toEqual([
-      { route: 'default', samples: 0, top1: null, kl: null, state: 'substitute', trips: 0 },
+      {
+        ...{ route: 'default', samples: 0, top1: null, kl: null, state: 'substitute', trips: 0 },
+        tenants: { asked: 0, substitute: 0, tightened: 0, exact: 0 },
+      },
     ]);
     served.sidecar.reload({ reuse: defaultReuse, routes });
   });

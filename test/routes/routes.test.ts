@@ -62,38 +62,41 @@ describe('RouteTable', () => {
 });
 
 describe('BreakEven', () => {
+  const ward = { route: 'ward', tenant: 'northgate' };
   const feed = (meter: BreakEven, savedMs: number, count: number, promptTokens = 800): void => {
-    for (let i = 0; i < count; i++) meter.record('ward', { promptTokens, savedMs });
+    for (let i = 0; i < count; i++) meter.record(ward, { promptTokens, savedMs });
   };
   const tries = (meter: BreakEven, count: number, promptTokens = 800): number =>
-    Array.from({ length: count }, () => meter.mayTry('ward', promptTokens)).filter(Boolean).length;
+    Array.from({ length: count }, () => meter.mayTry(ward, promptTokens)).filter(Boolean).length;
 
-  it('stops where reuse loses, for this route and length only, and probes now and then', () => {
+  it('stops where reuse loses, for this tenant, route and length only, and probes now and then', () => {
     const meter = new BreakEven();
     feed(meter, -5, 7);
     expect(tries(meter, 40)).toBe(40);
     feed(meter, -5, 1);
     expect(tries(meter, 40)).toBe(2);
     expect(tries(meter, 40, 3000)).toBe(40);
-    expect(meter.mayTry('school', 800)).toBe(true);
-    expect(meter.states()).toEqual([
-      { route: 'ward', fromTokens: 512, samples: 8, medianSavedMs: -5, paused: true },
-    ]);
+    for (const other of [{ route: 'school' }, { tenant: 'southside' }, { tenant: null }]) {
+      expect(meter.mayTry({ ...ward, ...other }, 800)).toBe(true);
+      expect(meter.stateOf({ ...ward, ...other }, 800)).toBeNull();
+    }
+    const learned = { fromTokens: 512, samples: 8, medianSavedMs: -5, paused: true };
+    expect(meter.stateOf(ward, 800)).toEqual(learned);
   });
 
   it('is not moved by a few slow answers', () => {
     const meter = new BreakEven();
     feed(meter, 40, 20);
     feed(meter, -5000, 9);
-    expect(meter.stateOf('ward', 800)!.paused).toBe(false);
+    expect(meter.stateOf(ward, 800)!.paused).toBe(false);
   });
 
   it('comes back when probes save time again', () => {
     const meter = new BreakEven();
     feed(meter, -5, 32);
-    expect(meter.stateOf('ward', 800)!.paused).toBe(true);
+    expect(meter.stateOf(ward, 800)!.paused).toBe(true);
     feed(meter, 40, 17);
-    expect(meter.stateOf('ward', 800)!.paused).toBe(false);
+    expect(meter.stateOf(ward, 800)!.paused).toBe(false);
     expect(tries(meter, 5)).toBe(5);
   });
 });

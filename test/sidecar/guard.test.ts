@@ -83,6 +83,11 @@ describe('the guard', () => {
     for (const card of ['Benjamin', 'Cleopatra', 'Dora', 'Emil']) await sendAndCompare(card);
     await until(async () => (await explain('Ida')).guard.rung === 'tightened');
     expect((await explain('Ida')).guard).toMatchObject({ trips: 1, tried: { rung: 'asked' } });
+    // Of another tenant nothing has been seen, and it sees nothing of this one.
+    const south = bearer('key-south');
+    const { guard } = (await ask(served.url, '/kvshare/plan', chat('Ida'), south)).body;
+    expect(guard).toMatchObject({ rung: 'asked', compared: 0, trips: 0, served: { samples: 0 } });
+    expect(await metric('kvshare_guard_rung{route="ward",rung="tightened"}')).toBe(1);
     expect(await metric('kvshare_guard_trips_total{route="ward"}')).toBe(1);
     expect(served.log.lines.join()).toContain('left the quality budget');
     const answer = await sendAndCompare('Fritz');
@@ -91,6 +96,7 @@ describe('the guard', () => {
     await served.close();
     const text = await readFile(guardFile, 'utf8');
     expect(text).not.toContain('germs');
+    expect(text).not.toContain('key-north');
     expect((await stat(guardFile)).mode & 0o777).toBe(0o600);
     served = await serveTiny({ routes: doomed, guardFile });
     expect((await explain('Ida')).guard).toMatchObject({ rung: 'tightened', trips: 1 });

@@ -12,9 +12,10 @@ function setUp() {
   admission.onLeave = () => idle.resume();
   const done: string[] = [];
   /** Takes two turns; gives up when it should. */
-  const add = (what: string) =>
+  const add = (what: string, tenant = 'northgate') =>
     idle.add({
       what,
+      tenant,
       run: async (signal) => {
         await sleep(5);
         if (signal.aborted) return false;
@@ -106,8 +107,12 @@ describe('IdleWork', () => {
     leave();
     const again = setUp();
     let tries = 0;
-    again.idle.add({ what: 'stubborn', run: async () => (tries++, false) });
-    again.idle.add({ what: 'broken', run: () => Promise.reject(new Error('the prompt')) });
+    again.idle.add({ tenant: null, what: 'stubborn', run: async () => (tries++, false) });
+    again.idle.add({
+      tenant: null,
+      what: 'broken',
+      run: () => Promise.reject(new Error('the prompt')),
+    });
     again.idle.resume();
     await sleep(20);
     expect(tries).toBe(3);
@@ -115,5 +120,20 @@ describe('IdleWork', () => {
     expect(again.log.lines.join()).not.toContain('the prompt');
     expect(log.lines).toEqual([]);
     await again.idle.close();
+  });
+
+  it('has a place for everybody: whoever has most waiting gives one up', async () => {
+    const { admission, idle, done, add } = setUp();
+    const leave = admission.enter();
+    for (let i = 1; i <= 8; i++) expect(add(`busy ${i}`)).toBe(true);
+    expect(add('busy 9')).toBe(false);
+    for (let i = 1; i <= 4; i++) expect(add(`rare ${i}`, 'southside')).toBe(true);
+    expect(add('rare 5', 'southside')).toBe(false);
+    leave();
+    await sleep(150);
+    expect(done).toEqual([
+      ...['busy 1', 'busy 2', 'busy 3', 'busy 4', 'rare 1', 'rare 2', 'rare 3', 'rare 4'],
+    ]);
+    await idle.close();
   });
 });

@@ -1,4 +1,5 @@
 // What there is to watch: numbers, the guard of each route, one request token by token, and all of it as a stream.
+import { rungNames } from '../../routes/index.ts';
 import type { Operator } from '../../sidecar/index.ts';
 import {
   count,
@@ -18,14 +19,13 @@ import { auditSchema } from './audit.ts';
 const share = orNull({ type: 'number', minimum: 0, maximum: 1 });
 const times = strictObject({ count, p50: orNull(number), p95: orNull(number) });
 
+const guarded = { samples: count, top1: share, kl: orNull(number), state: text, trips: count };
 const guardSchema = strictObject({
   route: text,
-  samples: count,
-  top1: share,
-  kl: orNull(number),
-  state: text,
-  trips: count,
+  ...guarded,
+  tenants: strictObject(Object.fromEntries(rungNames.map((rung) => [rung, count]))),
 });
+const fallenSchema = strictObject({ route: text, tenant: orNull(text), ...guarded });
 
 const statsSchema = strictObject({
   uptimeSeconds: count,
@@ -94,7 +94,7 @@ export function statsOf(operator: Operator, stats: LiveStats): object {
   const { runner } = operator;
   return {
     ...stats.snapshot,
-    guard: operator.guardStates(),
+    guard: operator.guardedRoutes(),
     memory: memoryOf(operator),
     donors: operator.numDonors,
     inFlight: operator.inFlight,
@@ -123,9 +123,10 @@ export const watchEndpoints = (
     method: 'get',
     path: '/admin/guard',
     name: 'guard',
-    summary: 'What guards the answers of each route.',
-    answer: strictObject({ routes: listOf(guardSchema) }),
-    handle: () => ({ routes: operator.guardStates() }),
+    summary:
+      'What guards the answers of each route, all its tenants together; and those that are served with less than it asks for.',
+    answer: strictObject({ routes: listOf(guardSchema), fallen: listOf(fallenSchema) }),
+    handle: () => ({ routes: operator.guardedRoutes(), fallen: operator.fallenTenants() }),
   },
   {
     method: 'get',

@@ -58,9 +58,11 @@ function drawTables({ ttftMs, memory, guard, routes }) {
   );
   const traffic = new Map(routes.map((one) => [one.route, one]));
   byId('routes').replaceChildren(
-    ...guard.map(({ route, state, samples, top1, kl }) => {
+    ...guard.map(({ route, state, tenants, samples, top1, kl }) => {
       const { requests = 0, hitRate = null } = traffic.get(route) ?? {};
-      const cells = [count(requests), percent(hitRate), state, count(samples)];
+      const all = Object.values(tenants).reduce((sum, some) => sum + some, 0);
+      const served = all > 1 ? `${state} (${tenants[state] ?? 0} of ${all} tenants)` : state;
+      const cells = [count(requests), percent(hitRate), served, count(samples)];
       return row(route, ...cells, percent(top1), decimal(kl, 4));
     }),
   );

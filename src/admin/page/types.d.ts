@@ -20,6 +20,8 @@ export interface Stats {
   readonly guard: readonly {
     readonly route: string;
     readonly state: string;
+    /** By rung. */
+    readonly tenants: Readonly<Record<string, number>>;
     readonly samples: number;
     readonly top1: number | null;
     readonly kl: number | null;
