@@ -37,6 +37,13 @@ export function openSimilar({ embedder, vectors }: Meaning, tokenizer: Tokenizer
   });
 }
 
+/** The scope with most requests. */
+function busiestOf(scopes: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const scope of scopes) counts.set(scope, (counts.get(scope) ?? 0) + 1);
+  return [...counts].sort(([, a], [, b]) => b - a)[0]?.[0] ?? '';
+}
+
 const share = (part: number, whole: number): number | null => (whole === 0 ? null : part / whole);
 
 export async function measureVectorMatch(
@@ -48,9 +55,11 @@ export async function measureVectorMatch(
   const similar = openSimilar(meaning, tokenizer);
   const index = new DonorIndex();
   const searchMs: number[] = [];
+  const scopes: string[] = [];
   const counts = { withDonors: 0, found: 0, without: 0, nominated: 0 };
   for (const { id, tenant, donors, tokens, t_ms } of requests) {
     const scope = tenantScope(shared ? 'everybody' : tenant, null);
+    scopes.push(scope);
     const start = performance.now();
     const prefix = index.prefixLength({ scope, owner: null, target: tokens });
     const query = { scope, target: tokens, prefix, since: -Infinity };
@@ -72,7 +81,7 @@ export async function measureVectorMatch(
     similar.add(donor);
     await similar.settled();
   }
-  const { calibration } = similar;
+  const calibration = similar.calibrationOf(busiestOf(scopes));
   await similar.close();
   return {
     embedder: similar.embedder,

@@ -11,10 +11,10 @@ import { requestIdOf } from './request-id.ts';
 
 const MAX_DONORS = 20;
 
-/** What counts as alike, and what that rests on; null without an embedder. */
-function vectorMatchOf({ finder }: SidecarContext): object | null {
+/** What counts as alike for the caller, and what that rests on; null without an embedder. */
+function vectorMatchOf({ finder }: SidecarContext, scope: string): object | null {
   if (!finder.similar) return null;
-  const { threshold, pairs, median, p90, p99 } = finder.similar.calibration;
+  const { threshold, pairs, median, p90, p99 } = finder.similar.calibrationOf(scope);
   return { embedder: finder.similar.embedder, threshold, pairs, median, p90, p99 };
 }
 
@@ -45,7 +45,7 @@ function explanation(context: SidecarContext, call: Call, planned: Planned): obj
     predicted_ms: decision.predictedMs,
     cold_ms: decision.coldMs,
     lookup_ms: planned.lookupMs,
-    vector_match: vectorMatchOf(context),
+    vector_match: vectorMatchOf(context, identity.scope),
     guard: context.guard.stateOf(route, identity.tenant),
     shadowed: planned.shadowed && shadowedOf(planned.shadowed),
     learned: context.breakEven.stateOf(breakEvenKeyOf(call), numTokens),

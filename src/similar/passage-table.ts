@@ -2,6 +2,7 @@
 // their donors by age, so that a look-up sees the newest few and eviction stays exact.
 import type { Donor } from '../kv/index.ts';
 import type { VectorIndex } from '../vectors/index.ts';
+import type { Calibration } from './calibration.ts';
 
 export interface Passage {
   readonly key: string;
@@ -35,6 +36,8 @@ const FEWEST = 8;
 
 export class PassageTable {
   readonly vectors: VectorIndex;
+  /** One scope's prompts say nothing of another's. */
+  readonly calibration: Calibration;
   readonly #passages = new Map<string, Passage>();
   readonly #byLabel = new Map<number, Passage>();
   readonly #members = new Map<Donor, Member>();
@@ -42,8 +45,9 @@ export class PassageTable {
   readonly #sample: Donor[] = [];
   #added = 0;
 
-  constructor(vectors: VectorIndex) {
+  constructor(vectors: VectorIndex, calibration: Calibration) {
     this.vectors = vectors;
+    this.calibration = calibration;
   }
 
   /** Donors. */

@@ -71,7 +71,6 @@ const nothing: SimilarMatch = {
 export class SimilarPrompts {
   readonly #options: SimilarPromptsOptions;
   readonly #vectors: PassageVectors;
-  readonly #calibration: Calibration;
   readonly #tables = new Map<string, PassageTable>();
   /** Donors that are known, whether or not their passages have been embedded yet. */
   readonly #known = new Set<Donor>();
@@ -81,13 +80,12 @@ export class SimilarPrompts {
   constructor(options: SimilarPromptsOptions) {
     this.#options = options;
     this.#vectors = new PassageVectors(options.embedder, options.store ?? null);
-    this.#calibration = new Calibration(options.embedder.defaultThreshold);
   }
 
-  /** What counts as alike in the largest scope. */
-  get calibration(): CalibrationState {
-    const sizes = [...this.#tables.values()].map(({ size }) => size);
-    return this.#calibration.state(Math.max(0, ...sizes));
+  /** What counts as alike in a scope, by its own prompts and nobody else's. */
+  calibrationOf(scope: string): CalibrationState {
+    const table = this.#tables.get(scope);
+    return (table?.calibration ?? this.#freshCalibration()).state(table?.size ?? 0);
   }
 
   get embedder(): string {
@@ -161,7 +159,7 @@ export class SimilarPrompts {
       .map((donor) => ({ donor, covered: comparison.coverage(donor) }))
       .sort((a, b) => b.covered - a.covered)
       .map(({ donor }) => donor);
-    const threshold = this.#calibration.threshold(table.size);
+    const threshold = table.calibration.threshold(table.size);
     const similarityTo = (donor: Donor): number | null => comparison.similarityTo(donor);
     const best = ranked.slice(0, NOMINATED);
     const nominated = best.filter((donor) => similarityTo(donor)! >= threshold);
@@ -192,10 +190,14 @@ export class SimilarPrompts {
     return cutPassages(usable, this.#options.tokenClasses);
   }
 
+  #freshCalibration(): Calibration {
+    return new Calibration(this.#options.embedder.defaultThreshold);
+  }
+
   #tableOf(scope: string): PassageTable {
     let table = this.#tables.get(scope);
     if (!table) {
-      table = new PassageTable(this.#options.vectors.open());
+      table = new PassageTable(this.#options.vectors.open(), this.#freshCalibration());
       this.#tables.set(scope, table);
     }
     return table;
@@ -285,6 +287,6 @@ export class SimilarPrompts {
     const other = table.anotherThan(donor);
     if (!other) return;
     const [a, b] = [table.weightedOf(donor), table.weightedOf(other)];
-    if (!sharePassage(a, b, PARAPHRASE)) this.#calibration.record(promptSimilarity(a, b));
+    if (!sharePassage(a, b, PARAPHRASE)) table.calibration.record(promptSimilarity(a, b));
   }
 }

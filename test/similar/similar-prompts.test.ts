@@ -138,14 +138,20 @@ describe('SimilarPrompts', () => {
 
   it('learns what is usual among unrelated prompts', async () => {
     const { similar } = open();
-    expect(similar.calibration).toMatchObject({ threshold: 0.7, pairs: 0, median: null });
+    const fresh = { threshold: 0.7, pairs: 0, median: null };
+    expect(similar.calibrationOf('a')).toMatchObject(fresh);
     for (let i = 0; i < 90; i++) similar.add(donorOf(`${line(`topic${i}x`)}\n${line('all')}`));
     await similar.settled();
-    const { threshold, pairs, median, p90 } = similar.calibration;
+    const { threshold, pairs, median, p90 } = similar.calibrationOf('a');
     expect(pairs).toBeGreaterThan(50);
     expect(median!).toBeLessThan(p90!);
     expect(threshold).toBeGreaterThanOrEqual(0.5);
     expect(threshold).toBeLessThan(0.95);
+    // Of other tenants nothing is learned, and they learn nothing.
+    similar.add(donorOf(wards[0]!, { scope: 'b' }));
+    await similar.settled();
+    expect(similar.calibrationOf('b')).toMatchObject(fresh);
+    expect(similar.calibrationOf('nobody')).toMatchObject(fresh);
   });
 });
 
