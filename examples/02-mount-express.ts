@@ -14,3 +14,5 @@ app.use('/v1', kv);
 const server = app.listen(Number(process.env['PORT'] ?? 3000), () => {
   console.log('listening', (server.address() as { port: number }).port);
 });
+// Kubernetes and `docker stop` say so before they kill: answers under way finish, new requests are sent elsewhere.
+process.once('SIGTERM', () => void kv.close().then(() => server.close()));

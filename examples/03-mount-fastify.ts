@@ -10,5 +10,7 @@ const kv = kvshare({
 const app = fastify();
 await app.register(kv.fastify, { prefix: '/v1' });
 app.get('/metrics', async () => kv.metrics());
+app.addHook('preClose', () => kv.close());
+process.once('SIGTERM', () => void app.close());
 await app.listen({ port: Number(process.env['PORT'] ?? 3000) });
 console.log('listening', (app.server.address() as { port: number }).port);

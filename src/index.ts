@@ -13,7 +13,7 @@ export type {
 export { defaultReuseOptions, planReuse } from './reuse/index.ts';
 export type { PlanDecision, PlanInput, ReuseOptions } from './reuse/index.ts';
 export { kvshare } from './mount/index.ts';
-export type { Caller, KvShare, KvShareOptions, LoadedModel } from './mount/index.ts';
+export type { Caller, KvShare, KvShareOptions, LoadedModel, MountHealth } from './mount/index.ts';
 export { RunnerClient } from './runner/client.ts';
 export { createSidecar } from './sidecar/index.ts';
 export type {

@@ -26,7 +26,14 @@ async function start(args: readonly string[], pattern: RegExp, env: NodeJS.Proce
     child.stderr.on('data', listen);
     child.once('exit', () => reject(new Error(said.slice(-500))));
   });
-  return { found, said: () => said };
+  return { found, said: () => said, child };
+}
+
+/** Told to end, it ends by itself. */
+async function expectToEnd(child: ChildProcess): Promise<void> {
+  const exited = once(child, 'exit');
+  child.kill('SIGTERM');
+  expect(await exited).toEqual([0, null]);
 }
 
 let runner: string;
@@ -79,6 +86,7 @@ describe('02-mount-express.ts', () => {
     const receipts = [...app.said().matchAll(/^(cold|exact|reused) (\d+)$/gm)];
     expect(receipts.map(([, outcome]) => outcome)).toEqual(['cold', 'reused', 'cold']);
     expect(Number(receipts[1]![2])).toBeGreaterThan(200);
+    await expectToEnd(app.child);
   }, 120_000);
 });
 
@@ -91,5 +99,6 @@ describe('03-mount-fastify.ts', () => {
     const metrics = await (await fetch(`${url}/metrics`)).text();
     expect(metrics).toMatch(/kvshare_shadow_requests_total\{route="default",outcome="reused"\} 1/);
     expect(metrics).toMatch(/kvshare_requests_total\{route="default",outcome="cold"\} 2/);
+    await expectToEnd(app.child);
   }, 120_000);
 });

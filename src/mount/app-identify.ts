@@ -20,7 +20,8 @@ function principalOf(caller: Caller | null | undefined): Principal | null {
 async function within<T>(ms: number, work: PromiseLike<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('too late')), ms);
+    const reason = Object.assign(new Error('too late'), { name: 'TimeoutError' });
+    timer = setTimeout(() => reject(reason), ms);
   });
   try {
     return await Promise.race([work, late]);
@@ -29,9 +30,16 @@ async function within<T>(ms: number, work: PromiseLike<T>): Promise<T> {
   }
 }
 
+/** Of whatever library or realm. */
+const isThenable = <T>(value: T | PromiseLike<T>): value is PromiseLike<T> =>
+  typeof (value as Partial<PromiseLike<T>> | null | undefined)?.then === 'function';
+
 /** `viewOf` gives the request as the app's framework knows it. */
 export function identifyBy<R>(
-  identify: KvShareOptions<R>['identify'],
+  {
+    identify,
+    identifyTimeoutMs = PATIENCE_MS,
+  }: Pick<KvShareOptions<R>, 'identify' | 'identifyTimeoutMs'>,
   viewOf: (request: IncomingMessage) => R,
   log: Log,
 ): Identify {
@@ -39,7 +47,7 @@ export function identifyBy<R>(
   return async (request) => {
     try {
       const told = identify(viewOf(request));
-      const caller = told instanceof Promise ? await within(PATIENCE_MS, told) : told;
+      const caller = isThenable(told) ? await within(identifyTimeoutMs, told) : told;
       return principalOf(caller);
     } catch (error) {
       const { name } = (error ?? {}) as { name?: unknown };

@@ -2,3 +2,4 @@
 export { kvshare } from './kvshare.ts';
 export type { KvShare } from './kvshare.ts';
 export type { Caller, KvShareOptions, LoadedModel } from './options.ts';
+export type { MountHealth } from './mount.ts';

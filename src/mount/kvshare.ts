@@ -10,7 +10,7 @@ import {
   type SidecarListener,
 } from '../sidecar/index.ts';
 import { fastifyPlugin, type FastifyPlugin } from './fastify.ts';
-import { Mount, type Next } from './mount.ts';
+import { Mount, type MountHealth, type Next } from './mount.ts';
 import type { KvShareOptions } from './options.ts';
 
 export interface KvShare {
@@ -30,8 +30,15 @@ export interface KvShare {
   ready(): Promise<void>;
   /** Prometheus' text format. */
   metrics(): Promise<string>;
-  /** Lets go of the runner; a runner that was handed in stays open. */
-  close(): Promise<void>;
+  /** For the app's own readiness probe: whether requests are served, and why not. */
+  health(): MountHealth;
+  /**
+   * Call it when the app is told to end, before its server is closed. At once new requests get 503 `shutting_down` (or
+   * go to `next`, as while starting); answers under way have `graceMs` (25,000) to finish, then end with an error
+   * event. Then work in the background is over, files are written, and the runner is let go of; one that was handed in
+   * stays open.
+   */
+  close(options?: { readonly graceMs?: number }): Promise<void>;
 }
 
 function listenerOf<R>(mount: Mount<R>): KvShare['listener'] {
@@ -71,7 +78,8 @@ export function kvshare<R = IncomingMessage>(options: KvShareOptions<R>): KvShar
     off: then(mount.events, 'off', () => face),
     ready: () => mount.ready(),
     metrics: () => mount.metrics(),
-    close: () => mount.close(),
+    health: () => mount.health(),
+    close: (options?: { readonly graceMs?: number }) => mount.close(options),
   });
   return face;
 }

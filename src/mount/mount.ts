@@ -6,12 +6,15 @@ import { KvShareError, toErrorBody } from '../errors.ts';
 import {
   answerError,
   endpointAt,
+  healthOf,
   logError,
+  metricsText,
   nameRequest,
   planEndpoint,
   serves,
   SidecarEvents,
   type Endpoint,
+  type Health,
 } from '../sidecar/index.ts';
 import { createLog, type Log } from '../telemetry/index.ts';
 import { identifyBy } from './app-identify.ts';
@@ -20,6 +23,14 @@ import { readMountSettings, type KvShareOptions } from './options.ts';
 import { Startup } from './startup.ts';
 
 export type Next = (error?: unknown) => void;
+
+/** As `kvshare sidecar` has it: Kubernetes kills after 30 seconds. */
+const GRACE_MS = 25_000;
+
+/** Before there is a sidecar to ask. */
+export type MountHealth = Omit<Health, 'status'> & {
+  readonly status: Health['status'] | 'starting';
+};
 
 /** Below wherever KVShare is mounted; the dry run comes along. */
 const mountedEndpointAt = (path: string): Endpoint | null =>
@@ -31,6 +42,7 @@ export class Mount<R> {
   readonly #log: Log;
   readonly #startup: Startup;
   readonly #views = new WeakMap<IncomingMessage, R>();
+  #closing: Promise<void> | null = null;
 
   constructor(options: KvShareOptions<R>) {
     const settings = readMountSettings(options);
@@ -38,7 +50,7 @@ export class Mount<R> {
     const log = options.log ?? createLog({ level: 'warn', name: 'kvshare' });
     this.#log = log;
     this.events = new SidecarEvents(log);
-    const identify = identifyBy(options.identify, (request) => this.#viewOf(request), log);
+    const identify = identifyBy(options, (request) => this.#viewOf(request), log);
     const { events } = this;
     this.#startup = new Startup(() => openMount(options, { settings, identify, log, events }), log);
   }
@@ -51,14 +63,18 @@ export class Mount<R> {
 
   /** In Prometheus' text format; empty until it is ready. */
   async metrics(): Promise<string> {
-    const context = this.#startup.core?.context;
-    if (!context) return '';
-    if (context.link.connected) context.metrics.store.show(context.link.info.store);
-    return context.metrics.text();
+    const { core } = this.#startup;
+    return core ? metricsText(core.context) : '';
   }
 
-  close(): Promise<void> {
-    return this.#startup.close();
+  health(): MountHealth {
+    const { core, isClosed } = this.#startup;
+    if (isClosed) return { status: 'draining', causes: ['KVShare is being closed'] };
+    return core ? healthOf(core.context) : { status: 'starting', causes: ['KVShare gets ready'] };
+  }
+
+  close({ graceMs = GRACE_MS }: { readonly graceMs?: number } = {}): Promise<void> {
+    return (this.#closing ??= this.#startup.close(graceMs));
   }
 
   /** How the app's framework calls this request, for `identify` and `bypass`. */
@@ -75,7 +91,7 @@ export class Mount<R> {
   ): Promise<void> {
     const endpoint = mountedEndpointAt(path);
     const isOurs = endpoint !== null && serves(endpoint, request.method);
-    if (!isOurs || this.#isEarly()) {
+    if (!isOurs || this.#isPassedOn()) {
       next();
       return;
     }
@@ -101,8 +117,10 @@ export class Mount<R> {
     return this.#views.get(request) ?? (request as R);
   }
 
-  #isEarly(): boolean {
-    return this.#options.whileStarting === 'next' && this.#startup.core === null;
+  /** The app's own handler takes over while there is nobody here. */
+  #isPassedOn(): boolean {
+    const { core, isClosed } = this.#startup;
+    return this.#options.whileStarting === 'next' && (core === null || isClosed);
   }
 
   #isBypassed(request: IncomingMessage): boolean {
@@ -112,9 +130,11 @@ export class Mount<R> {
 
   #fail(error: unknown, response: ServerResponse, next: Next): void {
     logError(this.#log, error, response);
+    const code = error instanceof KvShareError ? error.code : 'internal_error';
+    this.#startup.core?.context.metrics.errors.inc({ code });
     const isOver = response.headersSent || response.destroyed;
     if (this.#options.errors !== 'next' || isOver) {
-      answerError(error, response);
+      answerError(error, response, this.#startup.isClosed);
       return;
     }
     // What is no KvShareError is a fault of ours, whose text may hold a prompt.

@@ -69,6 +69,8 @@ export async function openMount<R>(
     events,
     settings,
     singleFlight: settings.singleFlight,
+    healing: settings.healing,
+    ...(settings.guardFile !== null && { guardFile: settings.guardFile }),
     ...(settings.embedder.file !== null && { vectorFile: settings.embedder.file }),
     ...(settings.record && { record: settings.record }),
     ...(maxBodyBytes !== undefined && { maxBodyBytes }),

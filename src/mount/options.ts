@@ -21,7 +21,7 @@ export interface LoadedModel {
 
 export interface KvShareOptions<R = IncomingMessage> extends Pick<
   ConfigDocument,
-  'reuse' | 'routes' | 'embedder' | 'record' | 'singleFlight'
+  'reuse' | 'routes' | 'embedder' | 'record' | 'singleFlight' | 'healing' | 'guardFile'
 > {
   /** Where the model runs: the address of a `kvshare runner`, or a runner, now or later. */
   readonly runner: string | Runner | Promise<string | Runner>;
@@ -32,9 +32,14 @@ export interface KvShareOptions<R = IncomingMessage> extends Pick<
   readonly identify?: (
     request: R,
   ) => Caller | null | undefined | Promise<Caller | null | undefined>;
+  /** An `identify` that takes longer has not told: the request is private. */
+  readonly identifyTimeoutMs?: number;
   /** Requests that go on to the app's own handler, untouched. */
   readonly bypass?: boolean | ((request: R) => boolean);
-  /** What requests do until the model's files are read: wait (30 s at most), or go on to the app's own handler. */
+  /**
+   * What requests do until the model's files are read: wait (30 s at most), or go on to the app's own handler. There
+   * they go after `close`, too.
+   */
   readonly whileStarting?: 'wait' | 'next';
   /** Errors are answered as OpenAI does, or handed to the app's error handlers as KvShareError. */
   readonly errors?: 'answer' | 'next';
@@ -71,8 +76,10 @@ export function readMountSettings<R>(
   if (!['answer', 'next'].includes(errors)) fail('errors must be answer or next.');
   const keyed = options.routes?.findIndex(({ match }) => match.key !== undefined) ?? -1;
   if (keyed >= 0) fail(`routes[${keyed}].match.key: keys are the app's; match tenant or header.`);
-  const { reuse, routes, embedder, record, singleFlight } = options;
-  const document: Record<string, unknown> = { reuse, routes, embedder, record, singleFlight };
+  const { reuse, routes, embedder, record, singleFlight, healing, guardFile } = options;
+  const document: Record<string, unknown> = {
+    ...{ reuse, routes, embedder, record, singleFlight, healing, guardFile },
+  };
   const given = Object.fromEntries(
     Object.entries(document).filter(([, value]) => value !== undefined),
   );

@@ -1,5 +1,6 @@
 // Opening takes a moment, and a download the first time. Requests that come meanwhile wait for it, some of them, for a
-// while; an opening that failed is tried again.
+// while; an opening that failed is tried again. Once it is told to close, nobody is let in or waits.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { KvShareError } from '../errors.ts';
 import type { SidecarCore } from '../sidecar/index.ts';
 import type { Log } from '../telemetry/index.ts';
@@ -15,7 +16,7 @@ export class Startup {
   #core: SidecarCore | null = null;
   #failedAt: number | null = null;
   #waiting = 0;
-  #closed = false;
+  readonly #closed = new AbortController();
 
   constructor(open: () => Promise<SidecarCore>, log: Log) {
     this.#open = open;
@@ -28,47 +29,56 @@ export class Startup {
     return this.#core;
   }
 
+  get isClosed(): boolean {
+    return this.#closed.signal.aborted;
+  }
+
   /** Rejects with what went wrong. */
   async opened(): Promise<SidecarCore> {
     const failedAt = this.#failedAt;
-    if (failedAt !== null && !this.#closed && performance.now() - failedAt > RETRY_MS) {
+    if (failedAt !== null && !this.isClosed && performance.now() - failedAt > RETRY_MS) {
       this.#opening = this.#start();
     }
     return this.#opening;
   }
 
-  /** For a request: throws `runner_unavailable` or `queue_full`, and says no more to its sender. */
+  /** For a request: throws `shutting_down`, `runner_unavailable` or `queue_full`, and says no more to its sender. */
   async wait(): Promise<SidecarCore> {
-    if (this.#closed) throw new KvShareError('runner_unavailable', 'KVShare has been closed.');
+    this.#checkOpen();
     if (this.#core) return this.#core;
     if (this.#waiting >= MAX_WAITING) {
       throw new KvShareError('queue_full', `${MAX_WAITING} requests wait already; try later.`);
     }
     this.#waiting++;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<null>((resolve) => {
-      timer = setTimeout(() => resolve(null), PATIENCE_MS);
-    });
+    const done = new AbortController();
+    const signal = AbortSignal.any([done.signal, this.#closed.signal]);
+    const late = sleep(PATIENCE_MS, null, { signal }).catch(() => null);
     const core = await Promise.race([this.opened().catch(() => null), late]);
-    clearTimeout(timer);
+    done.abort();
     this.#waiting--;
-    if (core && !this.#isClosed()) return core;
+    this.#checkOpen();
+    if (core) return core;
     throw new KvShareError('runner_unavailable', 'KVShare is not ready yet.');
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    await this.#opening.then(
-      (core) => core.close(),
+  /** Answers under way get so long. */
+  async close(graceMs: number): Promise<void> {
+    this.#closed.abort();
+    const ended = this.#opening.then(
+      async (core) => {
+        await core.drain(graceMs);
+        await core.close();
+        this.#core = null;
+      },
       () => undefined,
     );
-    this.#core = null;
+    // What is still being opened, a download perhaps, is let go of when it is there.
+    await (this.#core ? ended : Promise.race([ended, sleep(graceMs, undefined, { ref: false })]));
   }
 
-  /** It may have happened while somebody waited. */
-  #isClosed(): boolean {
-    return this.#closed;
+  #checkOpen(): void {
+    if (!this.isClosed) return;
+    throw new KvShareError('shutting_down', 'KVShare is being closed here; ask another server.');
   }
 
   #start(): Promise<SidecarCore> {

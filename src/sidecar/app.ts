@@ -5,6 +5,7 @@ import { planSchema } from '../protocol/index.ts';
 import type { SidecarContext } from './context.ts';
 import { answerError, logError } from './answer-error.ts';
 import { endpointAt, planEndpoint, serves, type Endpoint } from './endpoints.ts';
+import { metricsText } from './metrics-text.ts';
 import { passThrough } from './passthrough.ts';
 import { addProbes } from './probes.ts';
 import { nameRequest } from './request-id.ts';
@@ -47,14 +48,7 @@ export function createApp(context: SidecarContext, upstream: string | null): exp
   });
   addProbes(app, context);
   app.get('/metrics', async (_request, response) => {
-    const { metrics, link, admission, finder } = context;
-    if (link.connected) metrics.store.show(link.info.store);
-    metrics.showState({
-      runnerUp: link.connected,
-      inFlight: admission.inside,
-      donors: finder.index.size,
-    });
-    response.type(context.metrics.contentType).send(await context.metrics.text());
+    response.type(context.metrics.contentType).send(await metricsText(context));
   });
   app.use(refuseWhenClosed(context));
 

@@ -18,6 +18,7 @@ import { SidecarMetrics, type Log } from '../telemetry/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import { Admission } from './admission.ts';
 import type { SidecarContext } from './context.ts';
+import { drain } from './drain.ts';
 import { Endings } from './endings.ts';
 import { SidecarEvents } from './events.ts';
 import { createFinder, openSimilar } from './finder.ts';
@@ -75,6 +76,9 @@ export interface SidecarCore {
   readonly context: SidecarContext;
   /** Other reuse settings from now on; requests that have begun keep theirs. */
   reload(settings: RouteSettings): void;
+  /** Nobody new is served; answers under way get so long to finish, then end with an error. */
+  drain(graceMs: number): Promise<void>;
+  /** Ends work in the background, writes what is kept over a restart, and lets go of the runner. */
   close(): Promise<void>;
 }
 
@@ -166,8 +170,7 @@ export function createCore(options: CoreOptions): SidecarCore {
     events,
     newSeed: () => randomInt(2 ** 31),
     random: options.random ?? Math.random,
-    wallClock: Date.now,
-    record: recorder(metrics),
+    ...{ wallClock: Date.now, record: recorder(metrics) },
   };
   return {
     context,
@@ -175,6 +178,7 @@ export function createCore(options: CoreOptions): SidecarCore {
       routes.replace(settings);
       metrics.addRoutes(routes.names);
     },
+    drain: (graceMs) => drain(context, graceMs),
     close: async () => {
       await idle.close();
       guardFile?.flush();

@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { listen } from '../listen.ts';
 import type { RouteSettings } from '../routes/index.ts';
 import { createApp } from './app.ts';
-import { createCore, type CoreOptions } from './core.ts';
-import type { SidecarContext } from './context.ts';
+import { createCore, type CoreOptions, type SidecarCore } from './core.ts';
+import { FAREWELL_MS, within } from './drain.ts';
 import { KeyRing } from './identify.ts';
 import { Operator } from './operator.ts';
 
@@ -29,24 +29,10 @@ export interface Sidecar {
 
 const REACH_MS = 2_000;
 const GRACE_MS = 2_000;
-/** What an answer that is ended needs to say so. */
-const FAREWELL_MS = 1_000;
 
-/** Whether it happened in time. */
-const within = (ms: number, happens: Promise<void>): Promise<boolean> =>
-  Promise.race([happens.then(() => true), sleep(ms, false, { ref: false })]);
-
-async function drain(
-  { admission, endings }: SidecarContext,
-  server: Server,
-  graceMs: number,
-): Promise<void> {
-  admission.close();
+async function stop(core: SidecarCore, server: Server, graceMs: number): Promise<void> {
   const until = performance.now() + graceMs;
-  if (!(await within(graceMs, admission.empty()))) {
-    endings.endAll();
-    await within(FAREWELL_MS, admission.empty());
-  }
+  await core.drain(graceMs);
   if (!server.listening) return;
   // What is proxied to the upstream gets the rest of the time.
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
@@ -73,7 +59,7 @@ export function createSidecar(options: SidecarOptions): Sidecar {
     },
     reload: (settings) => core.reload(settings),
     close: async (graceMs = GRACE_MS) => {
-      await drain(core.context, server, graceMs);
+      await stop(core, server, graceMs);
       await core.close();
     },
   };

@@ -18,6 +18,9 @@ export type {
 } from './events.ts';
 export type { Identify, Principal } from './identify.ts';
 export { pathIn } from './message.ts';
+export { metricsText } from './metrics-text.ts';
+export { healthOf } from './probes.ts';
+export type { Health } from './probes.ts';
 export { nameRequest } from './request-id.ts';
 export type { OperatedDonor, Operator } from './operator.ts';
 export type { ServedRequest } from './served-request.ts';

@@ -3,14 +3,14 @@
 import type { Express } from 'express';
 import type { SidecarContext } from './context.ts';
 
-interface Health {
+export interface Health {
   readonly status: 'ready' | 'degraded' | 'unavailable' | 'draining';
   readonly causes: readonly string[];
 }
 
 const UNREACHABLE = 'the runner is not reachable';
 
-function healthOf({ link, admission }: SidecarContext): Health {
+export function healthOf({ link, admission }: Pick<SidecarContext, 'link' | 'admission'>): Health {
   if (admission.isClosed) return { status: 'draining', causes: ['the server is shutting down'] };
   if (!link.connected) return { status: 'unavailable', causes: [UNREACHABLE] };
   const isDiskHealthy = link.info.store.tiers?.disk.isHealthy ?? true;

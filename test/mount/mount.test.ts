@@ -116,7 +116,7 @@ it('hands on what is bypassed, early or not ours; waits otherwise; ends with clo
   expect((await ask(waiting.url, CHAT, question('Hi'))).status).toBe(200);
   await waiting.kv.close();
   const closed = await ask(waiting.url, CHAT, question('Hi'));
-  expect([closed.status, closed.body.error.code]).toEqual([503, 'runner_unavailable']);
+  expect([closed.status, closed.body.error.code]).toEqual([503, 'shutting_down']);
   expect((await ask(waiting.url, '/v1/nothing', {})).body.error.code).toBe('not_found');
 });
 

@@ -2,30 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { RunnerClient } from '../../src/runner/client.ts';
 import { serveRunner } from '../../src/runner/server.ts';
+import { heldRunner } from '../support/held-runner.ts';
 import { requestOf } from '../support/plans.ts';
-import { receiptOf, ScriptedRunner } from '../support/scripted-runner.ts';
 import { ask, bearer, serveSidecar } from '../support/served.ts';
 
 const north = bearer('key-north');
 const body = { model: 'tiny', messages: [{ role: 'user', content: 'Hi' }], max_tokens: 4 };
 const STREAMS = 200;
-
-/** A runner whose answers end when the test says so. */
-function heldRunner(): { runner: ScriptedRunner; release: () => void } {
-  const runner = new ScriptedRunner();
-  let release: () => void = () => undefined;
-  const held = new Promise<void>((resolve) => (release = resolve));
-  runner.script = async function* (request, signal) {
-    yield { type: 'receipt', receipt: receiptOf(request) };
-    yield { type: 'token', id: 60 };
-    const aborted = new Promise<void>((resolve) =>
-      signal.addEventListener('abort', () => resolve()),
-    );
-    await Promise.race([held, aborted]);
-    yield { type: 'end', reason: signal.aborted ? 'cancelled' : 'length' };
-  };
-  return { runner, release };
-}
 
 async function openStreams(url: string): Promise<{ texts: Promise<string>[] }> {
   const responses = await Promise.all(

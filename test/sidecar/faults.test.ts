@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { KvShareError } from '../../src/errors.ts';
 import { ask, bearer, serveSidecar } from '../support/served.ts';
-import { answering, receiptOf, ScriptedRunner } from '../support/scripted-runner.ts';
+import { answering, receiptOf, ScriptedRunner, storing } from '../support/scripted-runner.ts';
 
 const north = bearer('key-north');
 const long = 'The same guideline for every patient of the ward. '.repeat(12);
@@ -32,19 +32,6 @@ async function until(condition: () => boolean | Promise<boolean>): Promise<void>
   }
   throw new Error('did not happen within five seconds');
 }
-
-/** Makes the scripted runner keep what it computes, as the engine does. */
-const storing = (segment: string): typeof answering =>
-  async function* (request, signal) {
-    for await (const event of answering(request, signal)) {
-      if (event.type === 'end') {
-        const { tokens, scope, owner } = request;
-        const counts = { exactTokens: tokens.length, promptTokens: tokens.length };
-        yield { type: 'stored', context: { segment, scope, owner, tokens, ...counts } };
-      }
-      yield event;
-    }
-  };
 
 describe('what the runner did beyond ranges', () => {
   it('stands in the usage: picks of a top-up, tokens refreshed while decoding', async () => {

@@ -32,6 +32,19 @@ export const answering: Script = async function* (request) {
   yield { type: 'end', reason: 'length' };
 };
 
+/** Keeps what it computes, as the engine does. */
+export const storing = (segment: string): Script =>
+  async function* (request, signal) {
+    for await (const event of answering(request, signal)) {
+      if (event.type === 'end') {
+        const { tokens, scope, owner } = request;
+        const counts = { exactTokens: tokens.length, promptTokens: tokens.length };
+        yield { type: 'stored', context: { segment, scope, owner, tokens, ...counts } };
+      }
+      yield event;
+    }
+  };
+
 export class ScriptedRunner implements Runner {
   generation = 'gen-a';
   up = true;
