@@ -12,7 +12,10 @@ const text = { type: 'string', minLength: 1 } as const;
 
 const matchSchema = {
   ...strictObject({
-    path: { ...text, description: 'Request path; * stands for any characters.' },
+    path: {
+      ...text,
+      description: 'Request path, in upper or lower case; * stands for any characters.',
+    },
     model: { ...text, description: 'Model name in the request.' },
     tenant: text,
     key: { ...text, description: 'API key, or env:NAME.' },

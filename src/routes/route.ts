@@ -4,6 +4,7 @@ import type { RouteReuse } from './read-reuse.ts';
 
 /** Every condition that is given must hold; `*` stands for any characters. */
 export interface RouteMatch {
+  /** In whichever case: some servers know no difference, and no spelling may lead past a route. */
   readonly path?: string;
   readonly model?: string;
   readonly tenant?: string;
@@ -32,10 +33,10 @@ export interface RouteFacts {
 
 const escaped = (text: string): string => text.replace(/[.+?^${}()|[\]\\]/g, '\\$&');
 
-function fits(pattern: string | undefined, value: string | null | undefined): boolean {
+function fits(pattern: string | undefined, value: string | null | undefined, flags = ''): boolean {
   if (pattern === undefined) return true;
   if (value === null || value === undefined) return false;
-  return new RegExp(`^${escaped(pattern).replaceAll('*', '.*')}$`, 's').test(value);
+  return new RegExp(`^${escaped(pattern).replaceAll('*', '.*')}$`, `s${flags}`).test(value);
 }
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
@@ -48,7 +49,7 @@ function isKey(expected: string | undefined, given: string | null): boolean {
 export function matches({ match }: Route, facts: RouteFacts): boolean {
   const { path, model, tenant, key, header } = match;
   return (
-    fits(path, facts.path) &&
+    fits(path, facts.path, 'i') &&
     fits(model, facts.model) &&
     fits(tenant, facts.tenant) &&
     isKey(key, facts.key) &&

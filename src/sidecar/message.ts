@@ -8,11 +8,18 @@ export function headerOf(request: IncomingMessage, name: string): string | undef
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
+/** Characters that mean the same written as they are or as %xx (RFC 3986, 2.3). */
+const plainly = (path: string): string =>
+  path.replace(/%[\da-f]{2}/gi, (code) => {
+    const character = String.fromCharCode(parseInt(code.slice(1), 16));
+    return /[\w.~-]/.test(character) ? character : code;
+  });
+
 /** The path as the client sent it, whatever frameworks have cut off on the way here. */
 export function sentPathOf(request: IncomingMessage & { readonly originalUrl?: string }): string {
   const path = pathIn(request.originalUrl ?? request.url ?? '/');
-  // As endpoints are found: a route must not be dodged by how its path is written.
-  const plain = path.replace(/^https?:\/\/[^/]*/i, '');
+  // As endpoints are found, by us and by frameworks: a route must not be dodged by how its path is written.
+  const plain = plainly(path.replace(/^https?:\/\/[^/]*/i, '')).replace(/\/\/+/g, '/');
   return plain.length > 1 && plain.endsWith('/') ? plain.slice(0, -1) : plain;
 }
 

@@ -248,4 +248,53 @@ describe.each(Object.keys(frameworks) as Framework[])('%s', (framework) => {
     await ask(url, '/v1/chat/completions', question('Hi'));
     expect(routes).toEqual(['ward', 'default']);
   });
+
+  it('lets no spelling of a path lead past a route: whatever the app serves, the route covers', async () => {
+    const { kv } = mounted({
+      routes: [
+        { name: 'strict', match: { path: '/v1/chat/completions' }, reuse: { policy: 'exact' } },
+        { name: 'ward', match: { path: '/org/ward/v1/*' }, reuse: { policy: 'off' } },
+      ],
+    });
+    const routes: string[] = [];
+    kv.on('plan', ({ route }) => routes.push(route));
+    const app = frameworks[framework]();
+    // Paths are lower-cased by some apps; Express compares them in any case by itself.
+    app.use('/lower', (request, _response, next) => {
+      request.originalUrl = request.originalUrl.slice('/lower'.length);
+      request.url = request.url.toLowerCase();
+      next();
+    });
+    app.use(['/v1', '/lower/v1', '/org/:org/v1'], kv);
+    const { url, server } = await serveApp(app);
+    open.push(
+      () => stop(server),
+      () => kv.close(),
+    );
+    await kv.ready();
+    const served: [string, string][] = [
+      ['/v1/chat/completions', 'strict'],
+      ['/V1/chat/completions', 'strict'],
+      ['/v1/chat/completions/', 'strict'],
+      ['/v1/chat/completions?a=/v1/completions', 'strict'],
+      ['/lower/V1/Chat/Completions', 'strict'],
+      ['/org/ward/v1/chat/completions', 'ward'],
+      ['/ORG/Ward/V1/chat/completions', 'ward'],
+      ['/org/w%61rd/v1/chat/completions', 'ward'],
+      ['/org/other/v1/chat/completions', 'default'],
+    ];
+    for (const [path] of served) expect((await ask(url, path, question('Hi'))).status).toBe(200);
+    expect(routes).toEqual(served.map(([, route]) => route));
+    const post = async (path: string): Promise<number> => {
+      const body = JSON.stringify(question('Hi'));
+      return (await fetch(`${url}${path}`, { method: 'POST', body })).status;
+    };
+    // Not served at all: nothing that a route could miss.
+    for (const path of ['/v1/Chat/Completions', '/v1/ch%61t/completions', '//v1/chat/completions'])
+      expect([path, await post(path)]).toEqual([path, 404]);
+    // To Express 4 it is the same path.
+    expect(await post('/v1//chat/completions')).toBe(framework === 'Express 4' ? 200 : 404);
+    if (framework === 'Express 4') expect(routes.pop()).toBe('strict');
+    expect(routes).toHaveLength(served.length);
+  });
 });

@@ -25,6 +25,8 @@ const nameFor = (match: RouteMatch, given = facts()): string =>
 describe('RouteTable', () => {
   it.each<[string, RouteMatch, boolean]>([
     ['a path', { path: '/v1/chat/completions' }, true],
+    ['a path in another case', { path: '/V1/Chat/*' }, true],
+    ['a model in another case', { model: 'Tutor-*' }, false],
     ['another path', { path: '/v1/completions' }, false],
     ['a model with a star', { model: 'tutor-*' }, true],
     ['a star that would have to match the front', { model: 'small*' }, false],
