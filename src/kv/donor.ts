@@ -52,3 +52,13 @@ export interface Candidates {
   /** Of the donors that resemble the target most, by target position. */
   readonly passages: readonly SimilarPassage[];
 }
+
+/** Where nothing is stored, or nothing of it is of use. */
+export const noCandidates: Candidates = {
+  exactPrefix: null,
+  continuation: null,
+  runs: [],
+  nominated: [],
+  similarity: new Map(),
+  passages: [],
+};

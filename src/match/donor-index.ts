@@ -1,6 +1,6 @@
 // Stored prompts by scope. Each scope has indexes of its own: a look-up cannot even see the donors of
 // another scope, so nothing depends on a filter behind the search.
-import type { Candidates, Donor, PrefixMatch } from '../kv/index.ts';
+import { noCandidates, type Candidates, type Donor, type PrefixMatch } from '../kv/index.ts';
 import { commonPrefix, PrefixIndex } from './prefix-index.ts';
 import { RunIndex } from './run-index.ts';
 
@@ -66,15 +66,6 @@ class ScopeIndex {
   }
 }
 
-const nothing: Candidates = {
-  exactPrefix: null,
-  continuation: null,
-  runs: [],
-  nominated: [],
-  similarity: new Map(),
-  passages: [],
-};
-
 export class DonorIndex {
   readonly #scopes = new Map<string, ScopeIndex>();
   readonly #donors = new Map<string, Donor>();
@@ -125,7 +116,7 @@ export class DonorIndex {
   candidates(query: DonorQuery, minRun: number): Candidates {
     const { scope, owner, target, since = -Infinity } = query;
     const index = this.#scopes.get(scope);
-    if (!index) return nothing;
+    if (!index) return noCandidates;
     const accept = (donor: Donor): boolean => donor.storedAt >= since;
     const exactPrefix = index.prefixes.longest(target, accept);
     const from = exactPrefix?.length ?? 0;

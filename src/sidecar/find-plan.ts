@@ -9,6 +9,7 @@ import {
   type ReuseOptions,
 } from '../reuse/index.ts';
 import type { BreakEvenKey, Rung, RungName, Standing } from '../routes/index.ts';
+import { noCandidates } from '../kv/index.ts';
 import { findCandidates } from '../similar/index.ts';
 import type { SidecarContext } from './context.ts';
 import type { Call } from './read-call.ts';
@@ -78,7 +79,9 @@ async function lookUp(
     target: prompt.tokens,
     suffixStart: prompt.suffixStart,
     tokenClasses: finder.tokenClasses,
-    candidates: await findCandidates(finder.index, similar, query),
+    // A policy that imports nothing has no use for what is stored.
+    candidates:
+      options.policy === 'off' ? noCandidates : await findCandidates(finder.index, similar, query),
     options,
     runner: link.info,
     readText: finder.readText,

@@ -57,7 +57,8 @@ export async function planInFlight(
 ): Promise<PlannedInFlight> {
   const { singleFlight: flights, metrics, now } = context;
   let planned = await planCall(context, call);
-  if (!flights) return { planned, flight: null, waitedMs: 0 };
+  // A route that reuses nothing is spared what waiting costs, on either side.
+  if (!flights || planned.options.policy === 'off') return { planned, flight: null, waitedMs: 0 };
   let waitedMs = 0;
   const startedAt = now();
   for (;;) {
