@@ -99,6 +99,11 @@ export const errorTable = {
     means: 'the runner is down or still starting; `serve` restarts it with backoff',
     todo: 'try again after `Retry-After`; `kvshare doctor --runner URL`',
   },
+  memory_short: {
+    status: 503,
+    means: 'the KV of those being served takes all of `--kv-bytes`, or memory ran out',
+    todo: 'try again after `Retry-After`; ask for fewer tokens; raise `--kv-bytes`',
+  },
   shutting_down: {
     status: 503,
     means: 'the server was told to end: what runs finishes, nothing new begins',

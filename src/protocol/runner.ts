@@ -81,6 +81,9 @@ export interface RunnerInfo {
   readonly store: {
     /** Of live tensors, ready for a request. */
     readonly bytes: number;
+    /** Of live tensors, of requests that are being computed. */
+    readonly runningBytes?: number;
+    /** Of both. */
     readonly maxBytes: number;
     readonly contexts: number;
     readonly tiers?: StoreTiers;

@@ -8,6 +8,7 @@ interface Size {
 
 /** As in the runner's info. */
 export interface StoreNumbers extends Size {
+  readonly runningBytes?: number;
   readonly contexts: number;
   readonly tiers?: {
     readonly host: Size;
@@ -33,6 +34,7 @@ const NO_TIERS: NonNullable<StoreNumbers['tiers']> = {
 export class StoreMetrics {
   readonly #bytes;
   readonly #maxBytes;
+  readonly #running;
   readonly #contexts;
   readonly #healthy;
   readonly #moved;
@@ -51,6 +53,11 @@ export class StoreMetrics {
       name: 'kvshare_store_max_bytes',
       help: 'KV that the runner may keep, by tier.',
       labelNames: ['tier'],
+      registers,
+    });
+    this.#running = new Gauge({
+      name: 'kvshare_running_kv_bytes',
+      help: 'KV of requests that are being computed, under the limit of live KV.',
       registers,
     });
     this.#contexts = new Gauge({
@@ -83,12 +90,13 @@ export class StoreMetrics {
     this.show({ bytes: 0, maxBytes: 0, contexts: 0 });
   }
 
-  show({ bytes, maxBytes, contexts, tiers = NO_TIERS }: StoreNumbers): void {
+  show({ bytes, runningBytes = 0, maxBytes, contexts, tiers = NO_TIERS }: StoreNumbers): void {
     const sizes = { live: { bytes, maxBytes }, host: tiers.host, disk: tiers.disk };
     for (const [tier, size] of Object.entries(sizes)) {
       this.#bytes.set({ tier }, size.bytes);
       this.#maxBytes.set({ tier }, size.maxBytes);
     }
+    this.#running.set(runningBytes);
     this.#contexts.set(contexts);
     this.#healthy.set(tiers.disk.isHealthy ? 1 : 0);
     for (const counter of [this.#moved, this.#pages, this.#refused]) counter.reset();

@@ -114,6 +114,7 @@ export const FINGERPRINT = 'tiny-fingerprint';
 export async function tinyEngine(
   options: {
     maxKvBytes?: number;
+    memoryWaitMs?: number;
     tiers?: KvTiers;
     disk?: DiskStore | null;
     chunkTokens?: number;
@@ -144,6 +145,7 @@ export async function tinyEngine(
     fingerprint: FINGERPRINT,
     generation: options.generation ?? 'gen-a',
     maxKvBytes: options.maxKvBytes ?? 2 ** 30,
+    ...(options.memoryWaitMs !== undefined && { memoryWaitMs: options.memoryWaitMs }),
     tiers: options.tiers,
     disk: options.disk ?? null,
     chunkTokens: options.chunkTokens ?? 256,

@@ -8,12 +8,16 @@ import {
   type ReusePlan,
   type RunnerCapabilities,
 } from '../../protocol/index.ts';
-import type { ModelConfig } from '../model/model-config.ts';
 import type { KvStore } from '../store/kv-store.ts';
 
+export interface Limits {
+  readonly contextLength: number;
+  readonly vocabSize: number;
+}
+
 /** Of a comparison: tokens that both sides are asked about. */
-export function checkAnswer({ tokens, answer }: CompareRequest, config: ModelConfig): void {
-  const { contextLength, vocabSize } = config;
+export function checkAnswer({ tokens, answer }: CompareRequest, limits: Limits): void {
+  const { contextLength, vocabSize } = limits;
   const fits = answer.length > 0 && tokens.length + answer.length <= contextLength;
   const isKnown = (id: number): boolean => Number.isInteger(id) && id >= 0 && id < vocabSize;
   if (!fits || !answer.every(isKnown)) {
@@ -47,7 +51,7 @@ function checkExtras({ topUp, decodeRefresh }: ReusePlan): void {
 /** Throws KvShareError; touches nothing. */
 export function checkRequest(
   request: GenerateRequest,
-  { contextLength, vocabSize }: ModelConfig,
+  { contextLength, vocabSize }: Limits,
   fingerprint: string,
   store: KvStore,
 ): void {

@@ -9,12 +9,12 @@ import { Sequence } from './sequence.ts';
 export type Comparing = Generator<undefined, Comparison | null, undefined>;
 
 /** As the engine's own requests, but nothing is kept or sent. */
-export function requestOf({ answer: _, ...request }: CompareRequest): GenerateRequest {
-  const sampling = { temperature: 0, topP: 1, seed: 0, maxTokens: 1, stopTokens: [] };
+export function requestOf({ answer, ...request }: CompareRequest): GenerateRequest {
+  const sampling = { temperature: 0, topP: 1, seed: 0, maxTokens: answer.length, stopTokens: [] };
   return { ...request, store: false, sampling };
 }
 
-/** Log-distributions of the answer's tokens; null when the plan was not applied as given. */
+/** Log-distributions of the answer's tokens; null when the plan was not applied as given, or memory is short. */
 function* distributions(
   request: GenerateRequest,
   answer: readonly number[],
@@ -22,15 +22,17 @@ function* distributions(
 ): Generator<undefined, Float64Array[] | null, undefined> {
   const sequence = new Sequence(request, new AbortController().signal);
   try {
+    // Nobody waits for it: it gets the room that is left.
+    if (!sequence.isLetIn(step.store)) return null;
     while (!sequence.hasKv(step.store)) yield;
+    if (!sequence.hasRoom()) return null;
     const first = yield* completePrompt(sequence, step);
     if (sequence.degraded !== null) return null;
     yield;
     const behind = Array.from(forcedLogits(sequence, step, answer.slice(0, -1)), logSoftmax);
     return [logSoftmax(first), ...behind];
   } finally {
-    sequence.bringing?.release();
-    sequence.live.clear();
+    sequence.drop();
   }
 }
 

@@ -2,7 +2,7 @@
 // between any two steps without a tensor being touched: what stands in a row before its sequence came is
 // hidden from it. Only another number of rows costs a copy of the tail. Keys move from the shared tail to the
 // sequence's own cache when they have become many, or when it leaves and somebody wants to keep them.
-import type { Tensor5D } from '@tensorflow/tfjs-core';
+import type { Tensor2D, Tensor5D } from '@tensorflow/tfjs-core';
 import { tailRow, type KvTail } from '../model/kv-tail.ts';
 import type { Transformer } from '../model/transformer.ts';
 import { sampleToken } from './sampler.ts';
@@ -38,6 +38,7 @@ export class DecodeBatch {
 
   /** Feeds the last generated token of each sequence and samples the next ones; at most `capacity`. */
   step(sequences: readonly Sequence[]): void {
+    this.#moveLongRows();
     this.#seat(sequences);
     const taken = this.#rows.map((row) => row?.sequence);
     const { logits, tail } = this.#model.decode({
@@ -47,16 +48,27 @@ export class DecodeBatch {
       tail: this.#tail,
       tailStarts: this.#rows.map((row) => row?.start ?? this.#columns),
     });
-    this.#replaceTail(tail);
-    const values = logits.dataSync<'float32'>();
+    const values = this.#read(logits, tail);
     const width = values.length / this.#rows.length;
-    logits.dispose();
     taken.forEach((sequence, at) => {
       if (!sequence) return;
       const own = values.subarray(at * width, (at + 1) * width);
       sequence.generated.push(sampleToken(own, sequence.request.sampling, sequence.random));
     });
-    this.#moveLongRows();
+  }
+
+  /** A step that fails leaves everything as it was: it can be tried again. */
+  #read(logits: Tensor2D, tail: KvTail): Float32Array {
+    try {
+      const values = logits.dataSync<'float32'>();
+      this.#replaceTail(tail);
+      return values;
+    } catch (error) {
+      this.#model.tf.dispose([tail.k, tail.v]);
+      throw error;
+    } finally {
+      logits.dispose();
+    }
   }
 
   /** Its keys go back to its own cache; for one that is not here there is nothing to do. */
@@ -94,15 +106,19 @@ export class DecodeBatch {
   #resize(size: number): void {
     const order = this.#rows.flatMap((row, at) => (row ? [at] : []));
     const rows = order.map((at) => this.#rows[at]!);
+    if (this.#tail) this.#replaceTail(this.#tailOf(order, size));
     this.#rows = [...rows, ...new Array<null>(size - rows.length).fill(null)];
-    if (!this.#tail) return;
+  }
+
+  #tailOf(order: readonly number[], size: number): KvTail {
     // What stands in an empty row is never seen: any will do.
     const source = Array.from({ length: size }, (_, at) => order[at] ?? 0);
     const { tf } = this.#model;
-    const index = tf.tensor1d(source, 'int32');
-    const { k, v } = this.#tail;
-    this.#replaceTail({ k: tf.gather(k, index, 1), v: tf.gather(v, index, 1) });
-    index.dispose();
+    const { k, v } = this.#tail!;
+    return tf.tidy(() => {
+      const index = tf.tensor1d(source, 'int32');
+      return { k: tf.gather(k, index, 1), v: tf.gather(v, index, 1) };
+    });
   }
 
   #moveLongRows(): void {
@@ -130,17 +146,17 @@ export class DecodeBatch {
   #dropColumns(count: number): void {
     if (!this.#tail || count === 0) return;
     const left = this.#columns - count;
+    this.#replaceTail(left === 0 ? null : this.#lastColumns(this.#tail, count, left));
     for (const row of this.#rows) if (row) row.start -= count;
-    if (left === 0) {
-      this.#replaceTail(null);
-      return;
-    }
+  }
+
+  #lastColumns({ k, v }: KvTail, start: number, count: number): KvTail {
     const { tf } = this.#model;
     const cut = (t: Tensor5D): Tensor5D => {
       const [layers, rows, kvHeads, , headDim] = t.shape;
-      return tf.slice(t, [0, 0, 0, count, 0], [layers, rows, kvHeads, left, headDim]);
+      return tf.slice(t, [0, 0, 0, start, 0], [layers, rows, kvHeads, count, headDim]);
     };
-    this.#replaceTail({ k: cut(this.#tail.k), v: cut(this.#tail.v) });
+    return tf.tidy(() => ({ k: cut(k), v: cut(v) }));
   }
 
   #replaceTail(tail: KvTail | null): void {

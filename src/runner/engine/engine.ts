@@ -15,7 +15,7 @@ import {
   type StoreEvent,
 } from '../../protocol/index.ts';
 import type { Tf } from '../backend/index.ts';
-import { WaitingQueue, type Job } from '../schedule/waiting-queue.ts';
+import { isOutOfMemory } from '../out-of-memory.ts';
 import type { Scheduler } from '../schedulers.ts';
 import { layoutOf } from '../model/model-config.ts';
 import type { Transformer } from '../model/transformer.ts';
@@ -23,7 +23,8 @@ import { controlStore } from '../store/control-store.ts';
 import type { DiskStore } from '../store/disk/disk-store.ts';
 import type { KvTiers } from '../store/kv-store-options.ts';
 import { KvStore } from '../store/kv-store.ts';
-import { capabilities, checkAnswer, checkRequest } from './check-request.ts';
+import { Admission } from './admission.ts';
+import { capabilities, checkAnswer, checkRequest, type Limits } from './check-request.ts';
 import { compare, requestOf } from './compare.ts';
 import { Comparisons } from './comparisons.ts';
 import { DecodeBatch } from './decode-batch.ts';
@@ -41,8 +42,10 @@ export interface EngineOptions {
   readonly fingerprint: string;
   /** New on every start, [A-Za-z0-9-]+. */
   readonly generation: string;
-  /** Most bytes of live KV that is kept. */
+  /** Most bytes of live KV, of requests and what is kept. */
   readonly maxKvBytes: number;
+  /** Longest wait of a request for others to leave it room. */
+  readonly memoryWaitMs?: number;
   /** What is kept beside it; nothing, unless asked for. */
   readonly tiers?: KvTiers | undefined;
   readonly disk?: DiskStore | null;
@@ -59,12 +62,7 @@ export interface EngineOptions {
 }
 
 const IDLE_MS = 250;
-
-const jobOf = ({ request, workLeft }: Sequence): Job => ({
-  scope: request.scope,
-  work: workLeft,
-  tokens: request.tokens.length,
-});
+const MEMORY_WAIT_MS = 30_000;
 
 export class Engine implements Runner {
   readonly #options: EngineOptions;
@@ -73,7 +71,9 @@ export class Engine implements Runner {
   readonly #batch: DecodeBatch;
   readonly #speeds = new SpeedMeter();
   readonly #watchers = new Set<EventQueue<StoreEvent>>();
-  readonly #queue: WaitingQueue<Sequence>;
+  readonly #admission: Admission;
+  /** What a request must keep to. */
+  readonly #limits: Limits;
   readonly #comparisons = new Comparisons();
   #sequences: Sequence[] = [];
   #loop: Promise<void> | null = null;
@@ -96,7 +96,10 @@ export class Engine implements Runner {
       },
     });
     this.#batch = new DecodeBatch(model);
-    this.#queue = new WaitingQueue(options.scheduler);
+    const { scheduler, maxRunning, memoryWaitMs = MEMORY_WAIT_MS } = options;
+    this.#admission = new Admission({ scheduler, maxRunning, memoryWaitMs, store: this.#store });
+    const { contextLength, vocabSize } = model.config;
+    this.#limits = { contextLength: Math.min(contextLength, this.#store.capacity), vocabSize };
     this.#step = {
       model,
       store: this.#store,
@@ -119,14 +122,13 @@ export class Engine implements Runner {
 
   info(): Promise<RunnerInfo> {
     const { model, modelId, backend, fingerprint, generation } = this.#options;
-    const { contextLength, vocabSize } = model.config;
     const open = this.#sequences.filter((s) => s.phase !== 'done');
-    const waiting = open.filter((s) => s.phase === 'waiting').length;
+    const waiting = this.#inPhase('waiting', 'fetch').length;
     return Promise.resolve({
       protocolVersions: [PLAN_VERSION],
       capabilities,
       generation,
-      model: { id: modelId, contextLength, vocabSize },
+      model: { id: modelId, ...this.#limits },
       backend,
       fingerprint,
       layout: layoutOf(model.config),
@@ -137,20 +139,18 @@ export class Engine implements Runner {
   }
 
   generate(request: GenerateRequest, signal: AbortSignal): AsyncIterable<GenerateEvent> {
-    const { model, fingerprint } = this.#options;
-    checkRequest(request, model.config, fingerprint, this.#store);
+    checkRequest(request, this.#limits, this.#options.fingerprint, this.#store);
     const sequence = new Sequence(request, signal);
-    const [begun] = this.#inPhase('prefill');
-    this.#queue.add(sequence, jobOf(sequence), begun ? jobOf(begun) : null);
+    this.#admission.add(sequence, this.#inPhase('prefill')[0]);
     this.#sequences.push(sequence);
     this.#loop ??= this.#run();
     return sequence.events;
   }
 
   async compare(request: CompareRequest, signal: AbortSignal): Promise<Comparison | null> {
-    const { model, fingerprint, chunkTokens, sharedChunkTokens } = this.#options;
-    checkRequest(requestOf(request), model.config, fingerprint, this.#store);
-    checkAnswer(request, model.config);
+    const { fingerprint, chunkTokens, sharedChunkTokens } = this.#options;
+    checkRequest(requestOf(request), this.#limits, fingerprint, this.#store);
+    checkAnswer(request, this.#limits);
     if (this.#closed) return null;
     // Small steps even when nobody decodes: a request that arrives waits for one of them.
     const chunkSize = (): number => Math.min(chunkTokens, sharedChunkTokens);
@@ -203,11 +203,11 @@ export class Engine implements Runner {
 
   async #run(): Promise<void> {
     while (this.#sequences.length + this.#comparisons.size > 0 && !this.#closed) {
-      for (const sequence of this.#inPhase('waiting')) this.#goesOn(sequence);
+      for (const sequence of this.#inPhase('waiting', 'fetch')) this.#goesOn(sequence);
       const next = this.#nextPrefill();
       if (next) await this.#turn(next, () => this.#prefill(next));
-      // All wait for KV that is on its way.
-      else if (this.#sequences.every((s) => s.phase === 'waiting')) await sleep(1);
+      // All wait for KV that is on its way, or for room.
+      else if (this.#inPhase('keep', 'decode').length === 0) await sleep(1);
       for (const sequence of this.#inPhase('keep')) {
         await this.#turn(sequence, () => keepPrompt(sequence, this.#step));
       }
@@ -224,25 +224,23 @@ export class Engine implements Runner {
     await nextTurn();
   }
 
-  #inPhase(phase: Phase): Sequence[] {
-    return this.#sequences.filter((sequence) => sequence.phase === phase);
+  #inPhase(...phases: readonly Phase[]): Sequence[] {
+    return this.#sequences.filter(({ phase }) => phases.includes(phase));
   }
 
   /** A prompt that was begun goes on; the next one begins when there is room, and its KV is live. */
   #nextPrefill(): Sequence | undefined {
     const [begun] = this.#inPhase('prefill');
     if (begun) return begun;
-    const fetching = this.#inPhase('waiting').filter((sequence) => sequence.bringing);
-    const arrived = fetching.find((sequence) => sequence.hasKv(this.#store));
+    const arrived = this.#inPhase('fetch').find((sequence) => sequence.hasKv(this.#store));
     if (arrived) return arrived;
-    const running = this.#sequences.length - this.#queue.size;
-    const next = running < this.#options.maxRunning ? this.#queue.next() : undefined;
+    const next = this.#admission.next(this.#sequences.length - this.#admission.size);
     // Another one may begin while its KV is fetched.
     return !next || next.hasKv(this.#store) ? next : this.#nextPrefill();
   }
 
   #prefill(sequence: Sequence): void {
-    if (sequence.phase === 'waiting') startSequence(sequence, this.#step);
+    if (sequence.phase === 'fetch') startSequence(sequence, this.#step);
     if (!this.#prefillChunk(sequence)) return;
     const { numLayers } = this.#options.model.config;
     const computed = sequence.layerTokens / numLayers;
@@ -264,7 +262,10 @@ export class Engine implements Runner {
     }
   }
 
-  async #decode(decoding: readonly Sequence[]): Promise<void> {
+  async #decode(all: readonly Sequence[]): Promise<void> {
+    const decoding = all.filter((sequence) => sequence.hasRoom());
+    // What keeps their room is released in a moment: KV that was brought for somebody who is about to start.
+    if (decoding.length < all.length) await sleep(1);
     const refreshing = decoding.filter((sequence) => dueRefresh(sequence) > 0);
     for (const sequence of refreshing) {
       await this.#turn(sequence, () => {
@@ -280,22 +281,40 @@ export class Engine implements Runner {
 
   async #decodeBatch(sequences: readonly Sequence[]): Promise<void> {
     try {
-      this.#batch.step(sequences);
+      this.#batchStep(sequences);
       for (const sequence of sequences) this.#emitToken(sequence);
     } catch (error) {
       // A step has no fault of one sequence: what fails is the machine (memory).
-      this.#options.onFault(error);
       this.#batch.clear();
-      for (const sequence of sequences) if (sequence.phase === 'decode') sequence.fail();
+      for (const sequence of sequences) {
+        if (sequence.phase === 'decode') this.#fail(sequence, error);
+      }
     }
     await nextTurn();
+  }
+
+  /** Where memory is short, once more without half of what is kept. */
+  #batchStep(sequences: readonly Sequence[]): void {
+    try {
+      this.#batch.step(sequences);
+    } catch (error) {
+      if (!isOutOfMemory(error)) throw error;
+      this.#options.onFault(error);
+      this.#store.shed();
+      this.#batch.step(sequences);
+    }
+  }
+
+  #fail(sequence: Sequence, error: unknown): void {
+    this.#options.onFault(error);
+    sequence.fail(isOutOfMemory(error) ? 'memory_short' : 'runner_failed');
   }
 
   /** False = the client has gone. */
   #goesOn(sequence: Sequence): boolean {
     if (sequence.signal.aborted && sequence.phase !== 'done') {
       this.#batch.leave(sequence);
-      this.#queue.remove(sequence);
+      this.#admission.remove(sequence);
       sequence.end('cancelled');
     }
     return sequence.phase !== 'done';
@@ -305,8 +324,7 @@ export class Engine implements Runner {
     try {
       if (this.#goesOn(sequence)) work();
     } catch (error) {
-      this.#options.onFault(error);
-      sequence.fail();
+      this.#fail(sequence, error);
     }
     // Lets sockets breathe: tokens leave, aborts arrive.
     await nextTurn();
@@ -317,8 +335,7 @@ export class Engine implements Runner {
     const id = sequence.generated.at(-1)!;
     const stopped = sampling.stopTokens.includes(id);
     if (!stopped) sequence.events.push({ type: 'token', id });
-    const full =
-      tokens.length + sequence.generated.length >= this.#options.model.config.contextLength;
+    const full = tokens.length + sequence.generated.length >= this.#limits.contextLength;
     if (!stopped && !full && sequence.generated.length < sampling.maxTokens) return;
     if (sequence.phase === 'keep') keepPrompt(sequence, this.#step);
     this.#batch.leave(sequence);

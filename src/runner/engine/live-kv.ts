@@ -28,7 +28,7 @@ export class LiveKv {
   /** All rows in one piece; null before the first token. Still this cache's own. */
   joined(tf: Tf): KvBlock | null {
     if (this.#blocks.length > 1) {
-      const all = joinBlocks(tf, this.#blocks, 'token');
+      const all = tf.tidy(() => joinBlocks(tf, this.#blocks, 'token'));
       this.#blocks.forEach(disposeBlock);
       this.#blocks = [all];
     }

@@ -1,4 +1,5 @@
 // One request on its way through the engine: what it asked for, what is computed, what it costs.
+import type { ErrorCode } from '../../errors.ts';
 import {
   EventQueue,
   type DegradedReason,
@@ -9,12 +10,21 @@ import {
 } from '../../protocol/index.ts';
 import { complement, positions, type TokenRange } from '../../kv/index.ts';
 import type { PageView } from '../store/kv-page.ts';
-import type { Bringing, KvStore } from '../store/kv-store.ts';
+import type { Bringing, KvStore, Wanted } from '../store/kv-store.ts';
+import type { LiveLease } from '../store/live-leases.ts';
 import { LiveKv } from './live-kv.ts';
 import { seededRandom } from './sampler.ts';
 
-/** waiting → prefill → keep → decode → done */
-export type Phase = 'waiting' | 'prefill' | 'keep' | 'decode' | 'done';
+/** Tokens of an answer that room is made for at a time. */
+const GROWTH = 32;
+
+const broken = {
+  runner_failed: 'The runner failed on this request.',
+  memory_short: 'There is no memory for this request now.',
+} as const satisfies Partial<Record<ErrorCode, string>>;
+
+/** waiting → fetch (let in; its KV is on its way) → prefill → keep → decode → done */
+export type Phase = 'waiting' | 'fetch' | 'prefill' | 'keep' | 'decode' | 'done';
 
 /** A prefill that pauses after each chunk; ends with the logits behind the last token. */
 export type Prefill = Generator<undefined, Float32Array, undefined>;
@@ -24,6 +34,8 @@ export class Sequence {
   readonly signal: AbortSignal;
   readonly events = new EventQueue<GenerateEvent>();
   readonly live = new LiveKv();
+  /** What `live` may come to; null = not let in yet. */
+  lease: LiveLease | null = null;
   readonly random: () => number;
   readonly submittedAt: number;
   readonly generated: number[] = [];
@@ -78,17 +90,46 @@ export class Sequence {
     return this.numTokens - 1;
   }
 
+  /** Tokens that a step may bring its KV to: it grows by blocks. */
+  get #tokensSoon(): number {
+    const { request, generated } = this;
+    const answer = Math.ceil((generated.length + 1) / GROWTH) * GROWTH;
+    const again = this.#computesTwice ? request.tokens.length : 0;
+    return request.tokens.length + again + Math.min(answer, request.sampling.maxTokens);
+  }
+
+  /** Room for its next step; false = not at the moment. Who was never let in asks nobody. */
+  hasRoom(): boolean {
+    return this.lease?.grow(this.#tokensSoon) ?? true;
+  }
+
+  /** Asks for room for all that its KV may come to; false = not before others have finished. */
+  isLetIn(store: KvStore): boolean {
+    const { tokens, sampling } = this.request;
+    const most = tokens.length * (this.#computesTwice ? 2 : 1) + sampling.maxTokens;
+    this.lease ??= store.lease(most, this.#wanted);
+    return this.lease !== null;
+  }
+
+  get #wanted(): Wanted[] {
+    const imports = this.request.plan?.imports ?? [];
+    return imports.map(({ segment, donorStart: start, length }) => ({
+      segment,
+      start,
+      end: start + length,
+    }));
+  }
+
+  /** Scores are computed beside the KV that stays. */
+  get #computesTwice(): boolean {
+    const { plan } = this.request;
+    return plan !== null && (plan.topUp !== null || plan.fullLayers > 0);
+  }
+
   /** Asks for what the plan imports; true when it is live, or will not be. */
   hasKv(store: KvStore): boolean {
     if (this.bringing) return this.#hasArrived;
-    const imports = this.request.plan?.imports ?? [];
-    this.bringing = store.bring(
-      imports.map(({ segment, donorStart: start, length }) => ({
-        segment,
-        start,
-        end: start + length,
-      })),
-    );
+    this.bringing = store.bring(this.#wanted);
     this.#hasArrived = this.bringing.arrival === null;
     void this.bringing.arrival?.then(() => (this.#hasArrived = true));
     return this.#hasArrived;
@@ -159,22 +200,24 @@ export class Sequence {
     this.#close();
   }
 
-  fail(): void {
-    this.events.push({
-      type: 'error',
-      code: 'runner_failed',
-      message: 'The runner failed on this request.',
-    });
+  fail(code: keyof typeof broken): void {
+    this.events.push({ type: 'error', code, message: broken[code] });
     this.#close();
   }
 
-  #close(): void {
-    this.phase = 'done';
+  /** Gives back all that it holds. */
+  drop(): void {
     this.bringing?.release();
     // Runs the `finally` of a computation that stands between two steps.
     this.prefill?.return(new Float32Array(0));
     this.prefill = null;
     this.live.clear();
+    this.lease?.end();
+  }
+
+  #close(): void {
+    this.phase = 'done';
+    this.drop();
     this.events.close();
   }
 }

@@ -118,6 +118,7 @@ export function startSequence(sequence: Sequence, step: StepContext): void {
     sequence.goCold();
   }
   sequence.bringing?.release();
+  sequence.lease?.started();
   sequence.timings.importMs = performance.now() - start;
   sequence.timings.overheadMs += sequence.timings.importMs;
 }

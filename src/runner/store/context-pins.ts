@@ -15,6 +15,8 @@ export interface PinLimits {
   readonly maxBytes: number;
   /** Of them one scope may have this share, 0..1. */
   readonly scopeShare: number;
+  /** Of them this is for requests that are being served. */
+  readonly promisedBytes: () => number;
 }
 
 /** Of what a store, or one scope in it, may have. */
@@ -43,15 +45,19 @@ export class ContextPins {
     return [...this.#held.keys()];
   }
 
+  /** Of all pages that are pinned. */
+  get bytes(): number {
+    return bytesOf(this.#pinnedPages());
+  }
+
   /** Throws `pin_refused` when these would be too many, beside those that are pinned. */
   checkRoom(more: readonly KvPage[]): void {
-    const pinned = this.segments().flatMap((segment) => this.#held.get(segment)!.pages);
-    const pages = new Set([...pinned, ...more]);
-    const { maxBytes, scopeShare } = this.#limits;
+    const pages = new Set([...this.#pinnedPages(), ...more]);
+    const { maxBytes, scopeShare, promisedBytes } = this.#limits;
     const most = maxBytes * MOST_PINNED;
     const scopes = new Set(more.map(({ scope }) => scope));
     const isTooMuch =
-      bytesOf(pages) > most ||
+      bytesOf(pages) > Math.min(most, maxBytes - promisedBytes()) ||
       [...scopes].some(
         (scope) => bytesOf([...pages].filter((page) => page.scope === scope)) > most * scopeShare,
       );
@@ -81,5 +87,9 @@ export class ContextPins {
     const held = this.#held.get(segment);
     const leftMs = held ? held.until - this.#now() : 0;
     return leftMs > 0 ? leftMs : null;
+  }
+
+  #pinnedPages(): Set<KvPage> {
+    return new Set(this.segments().flatMap((segment) => this.#held.get(segment)!.pages));
   }
 }

@@ -13,6 +13,7 @@ import { ContextRecords } from './context-records.ts';
 import type { DiskStore } from './disk/disk-store.ts';
 import { headViews, newPage, pagesOf, viewLength, type KvPage, type PageView } from './kv-page.ts';
 import type { Bringing, KvStoreOptions, NewContext, StoredKv, Wanted } from './kv-store-options.ts';
+import { LiveLeases, type LiveLease } from './live-leases.ts';
 import { PageMover } from './page-mover.ts';
 import { PagePool } from './page-pool.ts';
 import type { PageShape } from './packed-page.ts';
@@ -28,7 +29,6 @@ const LONGEST_ARRIVAL_MS = 5_000;
 const FLUSH_MS = 2_000;
 /** Share of a prompt's runs that make it one that was seen before. */
 const KNOWN = 0.5;
-const NOTHING: Bringing = { arrival: null, release: () => undefined };
 
 export class KvStore {
   readonly #options: KvStoreOptions;
@@ -38,6 +38,7 @@ export class KvStore {
   readonly #records: ContextRecords | null;
   readonly #sightings: Sightings | null;
   readonly #bytesPerToken: number;
+  readonly #leases: LiveLeases;
   readonly names: SegmentNames;
   readonly contextPins: ContextPins;
   #refused = 0;
@@ -62,7 +63,16 @@ export class KvStore {
       onLost: (page) => this.#lose(page),
       onUnfiled: (page) => page.holders.forEach((segment) => this.#records?.remove(segment)),
     });
-    this.contextPins = new ContextPins(this.#pool.pins, now, { maxBytes, scopeShare });
+    this.contextPins = new ContextPins(this.#pool.pins, now, {
+      maxBytes,
+      scopeShare,
+      promisedBytes: () => this.#leases.promisedBytes,
+    });
+    this.#leases = new LiveLeases({
+      pool: this.#pool,
+      bytesPerToken: this.#bytesPerToken,
+      pinnedBytes: () => this.contextPins.bytes,
+    });
     this.#records = disk && new ContextRecords(disk, this.#pool, (id) => this.#contexts.peek(id));
     this.#mover = new PageMover({
       tf,
@@ -87,9 +97,14 @@ export class KvStore {
     if (disk) this.#restore(disk);
   }
 
-  /** Of live tensors. */
+  /** Of live tensors that are kept. */
   get bytes(): number {
-    return this.#pool.live.bytes;
+    return this.#pool.live.pageBytes;
+  }
+
+  /** The most tokens that a request can have KV of. */
+  get capacity(): number {
+    return Math.floor(this.#options.maxBytes / this.#bytesPerToken);
   }
 
   get size(): number {
@@ -105,7 +120,8 @@ export class KvStore {
     const { live, host, disk, lost } = this.#pool;
     const { disk: store, hostFormat = 'fp32' } = this.#options;
     return {
-      bytes: live.bytes,
+      bytes: live.pageBytes,
+      runningBytes: this.#leases.bytes,
       maxBytes: live.maxBytes,
       contexts: this.size,
       tiers: {
@@ -135,20 +151,22 @@ export class KvStore {
     return this.#contexts.peek(segment)?.views.map(({ page }) => page) ?? null;
   }
 
+  /** For KV of a request that may come to so many tokens; null = not before others have finished. */
+  lease(tokens: number, wanted: readonly Wanted[]): LiveLease | null {
+    const pages = new Set(wanted.flatMap((part) => this.#pagesWanted(part)));
+    return this.#leases.open(
+      tokens,
+      [...pages].reduce((sum, { bytes }) => sum + bytes, 0),
+    );
+  }
+
   /** Asks for the pages of a request that is about to start; the others go on meanwhile. */
   bring(wanted: readonly Wanted[]): Bringing {
-    const { host, disk, pins } = this.#pool;
-    if (host.maxBytes + disk.maxBytes === 0) return NOTHING;
-    const held = new Set<KvPage>();
-    const missing = new Set<KvPage>();
-    for (const { segment, start, end } of wanted) {
-      const views = this.get(segment)?.views ?? [];
-      for (const { page } of views) held.add(page);
-      for (const page of pagesOf(views, start, end)) if (!page.live) missing.add(page);
-    }
-    const release = pins.hold([...held], HOLD_MS);
-    if (missing.size === 0) return { arrival: null, release };
-    const lifted = this.#mover.bring([...missing]).catch((error: unknown) => {
+    const held = new Set(wanted.flatMap((part) => this.#pagesWanted(part)));
+    const missing = [...held].filter((page) => !page.live);
+    const release = this.#pool.pins.hold([...held], HOLD_MS);
+    if (missing.length === 0) return { arrival: null, release };
+    const lifted = this.#mover.bring(missing).catch((error: unknown) => {
       this.#options.onProblem?.('KV could not be brought back', error);
     });
     const late = sleep(LONGEST_ARRIVAL_MS, undefined, { ref: false });
@@ -228,6 +246,10 @@ export class KvStore {
     this.#records?.checkIntegrity();
   }
 
+  #pagesWanted({ segment, start, end }: Wanted): KvPage[] {
+    return pagesOf(this.get(segment)?.views ?? [], start, end);
+  }
+
   #isAdmitted({ context, shared }: NewContext): boolean {
     if (!this.#sightings) return true;
     const known = this.#sightings.see(context.scope, context.tokens);
@@ -259,6 +281,8 @@ export class KvStore {
 
   #newPage(scope: string, numTokens: number, makePage: () => KvBlock): KvPage | null {
     const bytes = numTokens * this.#bytesPerToken;
+    // Nobody leaves for what cannot fit.
+    if (this.#leases.bytes + bytes > this.#options.maxBytes) return null;
     if (!this.#pool.makeRoom(this.#pool.live, bytes, scope)) return null;
     const page = newPage(scope, this.#shapeOf(numTokens), bytes);
     try {

@@ -73,14 +73,19 @@ export class PagePool {
     this.disk.add(page, file.bytes);
   }
 
-  /** Whether so many bytes of that scope fit now. Pages to `spare` keep their copy in this tier. */
-  makeRoom(tier: PageTier, bytes: number, scope: string, spare?: ReadonlySet<KvPage>): boolean {
+  /** Whether so many bytes of that scope's share, or of nobody's, fit now. Pages to `spare` keep their copy in this tier. */
+  makeRoom(
+    tier: PageTier,
+    bytes: number,
+    scope: string | null,
+    spare?: ReadonlySet<KvPage>,
+  ): boolean {
     this.pins.expire();
     for (;;) {
       const lack = tier.lacks(bytes, scope);
       if (lack === null) return true;
       if (lack === 'never') return false;
-      const victim = this.#victim(tier, lack === 'scope' ? scope : undefined, spare);
+      const victim = this.#victim(tier, lack === 'scope' && scope !== null ? scope : null, spare);
       if (!victim) return false;
       this.#drop(tier, victim);
     }
@@ -88,9 +93,9 @@ export class PagePool {
 
   /** Memory is short although nothing is over its limit: the older half of the live pages goes. */
   shed(): void {
-    const wanted = this.live.bytes / 2;
-    while (this.live.bytes > wanted) {
-      const victim = this.#victim(this.live);
+    const wanted = this.live.pageBytes / 2;
+    while (this.live.pageBytes > wanted) {
+      const victim = this.#victim(this.live, null);
       if (!victim) return;
       this.#drop(this.live, victim);
     }
@@ -123,7 +128,8 @@ export class PagePool {
     disk.checkIntegrity('disk', ({ file }) => file?.bytes ?? -1);
   }
 
-  #victim(tier: PageTier, scope?: string, spare?: ReadonlySet<KvPage>): KvPage | null {
+  /** Of one scope, or of all. */
+  #victim(tier: PageTier, scope: string | null, spare?: ReadonlySet<KvPage>): KvPage | null {
     let oldest: KvPage | null = null;
     for (const page of tier.oldest(scope)) {
       if (spare?.has(page)) continue;

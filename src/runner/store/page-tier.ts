@@ -17,7 +17,7 @@ export class PageTier {
   readonly #pages = new Map<KvPage, number>();
   readonly #scopes = new Map<string, number>();
   #bytes = 0;
-  /** What beside pages takes room. */
+  /** What beside pages takes room: context files, or KV that is being computed. */
   #extraBytes = 0;
 
   constructor(limits: TierLimits) {
@@ -26,6 +26,10 @@ export class PageTier {
 
   get bytes(): number {
     return this.#bytes + this.#extraBytes;
+  }
+
+  get pageBytes(): number {
+    return this.#bytes;
   }
 
   get maxBytes(): number {
@@ -45,9 +49,9 @@ export class PageTier {
   }
 
   /** The least recently used first; of one scope, or of all. */
-  *oldest(scope?: string): Generator<KvPage> {
+  *oldest(scope: string | null): Generator<KvPage> {
     for (const page of this.#pages.keys()) {
-      if (scope === undefined || page.scope === scope) yield page;
+      if (scope === null || page.scope === scope) yield page;
     }
   }
 
@@ -64,12 +68,12 @@ export class PageTier {
     }
   }
 
-  /** What so many more bytes of this scope lack; null = they fit. */
-  lacks(bytes: number, scope: string): Lack | null {
+  /** What so many more bytes of this scope, or of what is nobody's share, lack; null = they fit. */
+  lacks(bytes: number, scope: string | null): Lack | null {
     const { maxBytes, scopeShare } = this.#limits;
-    const scopeMax = Math.floor(maxBytes * scopeShare);
+    const scopeMax = scope === null ? maxBytes : Math.floor(maxBytes * scopeShare);
     if (bytes > scopeMax) return 'never';
-    if (this.bytesOf(scope) + bytes > scopeMax) return 'scope';
+    if (scope !== null && this.bytesOf(scope) + bytes > scopeMax) return 'scope';
     return this.bytes + bytes > maxBytes ? 'total' : null;
   }
 

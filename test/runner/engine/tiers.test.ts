@@ -12,8 +12,8 @@ import { FINGERPRINT, TINY_VOCABULARY, tinyEngine } from '../../support/tiny-eng
 
 const never = new AbortController().signal;
 const PER_TOKEN = 3 * 2 * 2 * 8 * 4;
-/** Room for one prompt and a half. */
-const maxKvBytes = 60 * PER_TOKEN;
+/** Room for two contexts of a prompt and an answer, be it one that is kept or one that is being computed. */
+const maxKvBytes = 100 * PER_TOKEN;
 
 let folder: string;
 beforeEach(() => {
