@@ -22,11 +22,17 @@ const PATIENCE_MS = 30_000;
 /** Share of the time that such jobs may take. */
 const BUSY_SHARE = 0.02;
 
+/** Whether a job was ended by the clock, not because it had to give way. */
+export const isOutOfTime = ({ aborted, reason }: AbortSignal): boolean =>
+  aborted && (reason as Error).name === 'TimeoutError';
+
 export interface IdleWorkOptions {
   readonly admission: Admission;
   readonly log: Log;
   /** Monotonic milliseconds. */
   readonly now: () => number;
+  /** The most that one job may take at a time. */
+  readonly deadlineMs?: number;
 }
 
 interface Waiting {
@@ -43,6 +49,7 @@ interface Running {
 
 export class IdleWork {
   readonly #options: IdleWorkOptions;
+  readonly #deadlineMs: number;
   #waiting: Waiting[] = [];
   #running: Running | null = null;
   /** When the next job may run beside requests. */
@@ -51,6 +58,7 @@ export class IdleWork {
 
   constructor(options: IdleWorkOptions) {
     this.#options = options;
+    this.#deadlineMs = options.deadlineMs ?? DEADLINE_MS;
   }
 
   /** False = too much is waiting already. */
@@ -107,14 +115,17 @@ export class IdleWork {
   async #run(waiting: Waiting, stop: AbortSignal, givesWay: boolean): Promise<void> {
     const { log, now } = this.#options;
     const start = now();
+    const { what } = waiting.job;
+    const signal = AbortSignal.any([stop, AbortSignal.timeout(this.#deadlineMs)]);
     let isDone: boolean;
     try {
-      isDone = await waiting.job.run(AbortSignal.any([stop, AbortSignal.timeout(DEADLINE_MS)]));
+      isDone = await waiting.job.run(signal);
     } catch (error) {
       isDone = !stop.aborted;
       const { name, code } = error as Error & { code?: unknown };
-      log.debug({ name, code, what: waiting.job.what }, 'work in an idle moment failed');
+      if (!signal.aborted) log.warn({ name, code, what }, 'work in an idle moment failed');
     }
+    if (isOutOfTime(signal)) log.warn({ what }, 'work in an idle moment took too long');
     // Giving way is no failed try.
     if (!stop.aborted) waiting.tries++;
     if (!isDone && waiting.tries < MOST_TRIES && !this.#closed) this.#waiting.unshift(waiting);

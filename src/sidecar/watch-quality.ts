@@ -2,9 +2,11 @@
 // the plan, and compares the two along the answer that was given. What comes of it moves the tenant on that route (routes/quality-guard).
 import type { Comparison, Receipt, ReusePlan } from '../protocol/index.ts';
 import type { GuardMove, RungName } from '../routes/index.ts';
+import type { MissCause } from '../telemetry/index.ts';
 import type { SidecarContext } from './context.ts';
 import type { Planned } from './find-plan.ts';
 import { guardedRoute } from './guard-state.ts';
+import { isOutOfTime } from './idle-work.ts';
 import type { Call } from './read-call.ts';
 
 const WORST_KL = 100;
@@ -57,21 +59,32 @@ function compareWhenIdle(
   { rung, plan }: Suspect,
   answer: readonly number[],
 ): void {
-  const { runner, idle } = context;
+  const { runner, idle, metrics } = context;
   const { identity, prompt } = call;
   const { scope, owner } = identity;
   const tokens = Array.from(prompt.tokens);
-  idle.add({
+  const miss = (cause: MissCause): void => metrics.guard.missed.inc({ cause });
+  const isWaiting = idle.add({
     what: 'comparison',
     tenant: identity.tenant,
     run: async (signal) => {
       const request = { requestId: context.newId(), scope, owner, tokens, plan, answer };
-      const compared = await runner.compare!(request, signal);
-      if (compared) record(context, call, rung, compared);
-      // Null without an abort: the plan cannot be applied any more, the donors are gone.
-      return compared !== null || !signal.aborted;
+      try {
+        const compared = await runner.compare!(request, signal);
+        if (compared) record(context, call, rung, compared);
+        // Null without an abort: the plan cannot be applied any more, the donors are gone.
+        else if (!signal.aborted) miss('gone');
+        return compared !== null || !signal.aborted;
+      } catch (error) {
+        if (!signal.aborted) miss('failed');
+        throw error;
+      } finally {
+        // Giving way is no miss: it is tried again.
+        if (isOutOfTime(signal)) miss('timeout');
+      }
     },
   });
+  if (!isWaiting) miss('crowded');
 }
 
 /** What is worth comparing: what was reused, by chance; and always what a rung above would have done. */

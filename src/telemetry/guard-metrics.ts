@@ -1,6 +1,10 @@
 // What the guard finds, by route: tenants are counted, never named.
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
+/** Why an answer that should have been compared was not: see `kvshare_guard_missed_total`. */
+export const missCauses = ['crowded', 'gone', 'timeout', 'failed'] as const;
+export type MissCause = (typeof missCauses)[number];
+
 /** As far as metrics show a route's state. */
 export interface ShownGuard {
   readonly route: string;
@@ -13,6 +17,7 @@ export interface ShownGuard {
 export class GuardMetrics {
   readonly #rungs: readonly string[];
   readonly samples: Counter<'route' | 'rung' | 'agrees'>;
+  readonly missed: Counter<'cause'>;
   readonly divergence: Histogram;
   readonly trips: Counter<'route'>;
   readonly shadowed: Counter<'route' | 'outcome'>;
@@ -30,6 +35,13 @@ export class GuardMetrics {
       labelNames: ['route', 'rung', 'agrees'],
       registers,
     });
+    this.missed = new Counter({
+      name: 'kvshare_guard_missed_total',
+      help: 'Comparisons that came to nothing: too many waiting, donors gone, out of time, or the runner failed.',
+      labelNames: ['cause'],
+      registers,
+    });
+    for (const cause of missCauses) this.missed.inc({ cause }, 0);
     this.divergence = new Histogram({
       name: 'kvshare_guard_divergence_nats',
       help: 'Mean KL of reuse from full prefill along an answer.',

@@ -1,7 +1,8 @@
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { Admission } from '../../src/sidecar/admission.ts';
-import { IdleWork } from '../../src/sidecar/idle-work.ts';
+import { IdleWork, isOutOfTime } from '../../src/sidecar/idle-work.ts';
 import { memoryLog } from '../support/served.ts';
 
 function setUp() {
@@ -134,6 +135,27 @@ describe('IdleWork', () => {
     expect(done).toEqual([
       ...['busy 1', 'busy 2', 'busy 3', 'busy 4', 'rare 1', 'rare 2', 'rare 3', 'rare 4'],
     ]);
+    await idle.close();
+  });
+
+  it('ends what takes too long, and warns of it', async () => {
+    const admission = new Admission(8);
+    const log = memoryLog();
+    const idle = new IdleWork({ admission, log, now: () => 0, deadlineMs: 20 });
+    const reasons: boolean[] = [];
+    idle.add({
+      tenant: null,
+      what: 'endless',
+      run: async (signal) => {
+        await once(signal, 'abort');
+        reasons.push(isOutOfTime(signal));
+        return false;
+      },
+    });
+    idle.resume();
+    await sleep(150);
+    expect(reasons).toEqual([true, true, true]);
+    expect(log.lines[0]).toContain('took too long');
     await idle.close();
   });
 });
