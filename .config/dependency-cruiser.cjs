@@ -352,8 +352,8 @@ module.exports = {
     ),
     owner(
       'express',
-      '^src/(sidecar/|runner/(server|control-routes)\\.ts|admin/)',
-      'Three servers: the sidecar, the runner port and the admin port.',
+      '^src/(sidecar/|runner/(server|control-routes)\\.ts|admin/|commands/bench/bypassing-apps\\.ts)',
+      'Three servers: the sidecar, the runner port and the admin port; and the apps of a benchmark, as users have them.',
     ),
     owner(
       '@huggingface/tokenizers',

@@ -5,6 +5,7 @@ export { runHitRate } from './hit-rate.ts';
 export { formatHitRate } from './hit-rate-table.ts';
 export { formatIndex, runIndexSuite } from './index-suite.ts';
 export { InstantRunner } from './overhead/instant-runner.ts';
+export type { BypassingApps } from './overhead/mounted-bypass.ts';
 export { formatOverhead, runOverhead } from './overhead/overhead.ts';
 export { formatLoad, runLoad } from './load/load.ts';
 export { contestantNames } from './adapters/contestants.ts';

@@ -41,6 +41,11 @@ describe('bench overhead', () => {
     expect(report.addedFirstByteMs.p50).toBeLessThan(100);
     expect(Math.abs(report.addedPerEventMs.p50)).toBeLessThan(20);
     expect(report.directMs.perEvent.p50).toBeGreaterThan(0);
+    for (const { addedFirstByteMs, plainFirstByteMs } of Object.values(report.mountedBypass)) {
+      expect(plainFirstByteMs.p50).toBeGreaterThan(0.01);
+      expect(Math.abs(addedFirstByteMs.p50)).toBeLessThan(20);
+    }
+    expect(Object.keys(report.mountedBypass)).toEqual(['otherPath', 'bypass', 'policyOff']);
     expect(table).toContain('added to the first byte');
   }, 120_000);
 });

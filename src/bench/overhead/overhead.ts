@@ -5,10 +5,16 @@ import { KvShareError } from '../../errors.ts';
 import { serveTenants } from '../../harness/index.ts';
 import type { Tokenizer } from '../../tokenizer/index.ts';
 import { clinicTrace } from '../clinic-trace.ts';
-import { percentile } from '../statistics.ts';
 import { askDirectly, askThroughSidecar, type AskedAnswer } from './ask.ts';
 import { startInstantRunner } from './instant-process.ts';
+import {
+  bypasses,
+  measureMountedBypass,
+  type BypassingApps,
+  type MountedBypass,
+} from './mounted-bypass.ts';
 import { readPlanSeconds } from './plan-clock.ts';
+import { spreadOf, type Spread } from './spread.ts';
 
 export interface OverheadOptions {
   readonly requests: number;
@@ -16,13 +22,8 @@ export interface OverheadOptions {
   /** Further arguments of `kvshare sidecar`. */
   readonly sidecarArgs: readonly string[];
   readonly env: NodeJS.ProcessEnv;
+  readonly openBypassingApps: () => Promise<BypassingApps>;
   readonly onProgress: (done: number, total: number, label: string) => void;
-}
-
-interface Spread {
-  readonly p50: number;
-  readonly p90: number;
-  readonly p99: number;
 }
 
 export interface OverheadReport {
@@ -44,18 +45,14 @@ export interface OverheadReport {
   readonly directMs: { readonly firstByte: Spread; readonly perEvent: Spread };
   /** Requests by outcome, as the receipts say: planning had something to plan. */
   readonly outcomes: Readonly<Record<string, number>>;
+  /** An app that mounts KVShare and has requests bypass it, beyond the same app without the mount. */
+  readonly mountedBypass: MountedBypass;
 }
 
 const TOKENS = 24;
 const PACE_MS = 4;
 /** Requests that are not counted: compilers and connections get ready. */
 const warmUpOf = (requests: number): number => Math.min(100, requests);
-
-const spreadOf = (samples: readonly number[]): Spread => ({
-  p50: percentile(samples, 0.5),
-  p90: percentile(samples, 0.9),
-  p99: percentile(samples, 0.99),
-});
 
 /** The same request both ways, and what planning took. */
 interface Pair {
@@ -108,7 +105,10 @@ function outcomesOf(pairs: readonly Pair[]): Record<string, number> {
 }
 
 export async function runOverhead(options: OverheadOptions): Promise<OverheadReport> {
+  const { requests, openBypassingApps: open, onProgress } = options;
   const pairs = await measurePairs(options);
+  const warmUp = warmUpOf(requests);
+  const mountedBypass = await measureMountedBypass({ requests, warmUp, open, onProgress });
   if (pairs.some(({ through, direct }) => through.eventMs.length !== direct.eventMs.length)) {
     throw new KvShareError('internal_error', 'The sidecar did not send one event a token.');
   }
@@ -133,6 +133,7 @@ export async function runOverhead(options: OverheadOptions): Promise<OverheadRep
       perEvent: spreadOf(pairs.flatMap((p) => p.direct.eventMs)),
     },
     outcomes: outcomesOf(pairs),
+    mountedBypass,
   };
 }
 
@@ -149,5 +150,8 @@ export function formatOverhead(report: OverheadReport): string {
     row('planning', report.planMs),
     row('the runner alone, first byte', report.directMs.firstByte),
     row('the runner alone, each event', report.directMs.perEvent),
+    ...bypasses.map((name) =>
+      row(`mounted and bypassed, first byte: ${name}`, report.mountedBypass[name].addedFirstByteMs),
+    ),
   ].join('\n');
 }

@@ -3,6 +3,7 @@ import { formatOverhead, runOverhead } from '../../bench/index.ts';
 import { childEnvironment, readSettings } from '../../config.ts';
 import { suites } from '../catalog/index.ts';
 import { provisionModel, provisionTokenizer } from '../provision.ts';
+import { openBypassingApps } from './bypassing-apps.ts';
 import { countOf, defineSuite, withProgress } from './suite.ts';
 
 export const overhead = defineSuite(suites.overhead.flags, async ({ requests }) => {
@@ -13,6 +14,7 @@ export const overhead = defineSuite(suites.overhead.flags, async ({ requests }) 
       tokenizer,
       sidecarArgs: ['--log-level', 'warn'],
       env: childEnvironment(),
+      openBypassingApps: () => openBypassingApps(tokenizer),
       onProgress,
     }),
   );

@@ -86,7 +86,7 @@ export const suites = {
     examples: ['kvshare bench safety --out safety.json'],
   },
   overhead: {
-    does: 'what the sidecar adds to a request',
+    does: 'what the sidecar adds to a request, and mounting to what bypasses it',
     flags: { requests: { value: 'N', fallback: '300', does: 'requests' }, ...report },
     examples: ['kvshare bench overhead'],
   },
