@@ -16,7 +16,7 @@ import { endsBlock, type TokenClasses } from './token-classes.ts';
 export interface ChangeContext {
   readonly target: Int32Array;
   readonly classes: TokenClasses;
-  readonly options: Pick<ReuseOptions, 'seam' | 'closure'>;
+  readonly options: Pick<ReuseOptions, 'seam' | 'contextGrowth' | 'closure'>;
 }
 
 export interface Refresh {
@@ -108,8 +108,26 @@ function seamStart(piece: Piece, { target, classes }: ChangeContext): number {
   return endsBlock(classes, target[end - 1]!) ? end : piece.targetStart;
 }
 
+/**
+ * Where the text in front of a token is at most `contextGrowth` times as long as it was in the donor. What was read
+ * near the beginning knows little of what now stands before it.
+ */
+function contextEnd(piece: Piece, { options }: ChangeContext): number {
+  const { targetStart, donorStart } = piece;
+  const growth = options.contextGrowth;
+  if (growth === 0 || targetStart <= growth * donorStart) return targetStart;
+  const tokens = Math.ceil((targetStart - growth * donorStart) / (growth - 1));
+  return Math.min(targetStart + tokens, targetEnd(piece));
+}
+
 /** What of `piece` is computed again. */
 export function refreshOf(piece: Piece, context: ChangeContext): Refresh {
+  const change = refreshOfChange(piece, context);
+  const end = piece.passage ? change.end : contextEnd(piece, context);
+  return end > change.end ? { end, reason: 'seam' } : change;
+}
+
+function refreshOfChange(piece: Piece, context: ChangeContext): Refresh {
   const { target, classes, options } = context;
   const { seam, closure } = options;
   const end = targetEnd(piece);

@@ -8,6 +8,11 @@ export interface ReuseOptions {
   readonly minRun: number;
   /** First tokens of a moved run that are recomputed. */
   readonly seam: number;
+  /**
+   * Tokens that would stand behind more than so many times the text that they were computed behind are recomputed: the
+   * first passage of a donor as the last one of the target. 1 or more; 0 = import them.
+   */
+  readonly contextGrowth: number;
   /** Tokens recomputed behind an edit inside a block. */
   readonly closure: { readonly min: number; readonly max: number };
   /** Least share of the tokens behind the base that must be saved. */

@@ -24,6 +24,11 @@ export const reuseSchema = {
     policy: { enum: servedPolicies, description: 'Which published policy plans reuse.' },
     minRun: tokens(SHORTEST_RUN, 4096, 'Shortest equal run of tokens that is imported.'),
     seam: tokens(0, 256, 'First tokens of a moved run that are recomputed.'),
+    contextGrowth: {
+      anyOf: [{ const: 0 }, { type: 'number', minimum: 1, maximum: 1000 }],
+      description:
+        'Tokens that would stand behind more than so many times the text of their donor are recomputed; 0 = none.',
+    },
     closure: {
       ...strictObject({ min: tokens(0, 1024, 'At least.'), max: tokens(0, 1024, 'At most.') }),
       description: 'Tokens recomputed behind an edit inside a block.',

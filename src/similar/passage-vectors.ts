@@ -28,14 +28,18 @@ const digest = (scope: string, text: string): string =>
   createHash('sha256').update(`${scope.length}:${scope}`).update(text).digest('hex');
 
 /** An embedder need not listen to its signal. */
-function rejection(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    const fail = (): void => {
-      reject(signal.reason as Error);
-    };
-    if (signal.aborted) fail();
-    else signal.addEventListener('abort', fail, { once: true });
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  let fail = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    fail = () => reject(signal.reason as Error);
   });
+  signal.addEventListener('abort', fail, { once: true });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', fail);
+  }
 }
 
 export class PassageVectors {
@@ -81,7 +85,7 @@ export class PassageVectors {
       fresh.map(({ text }) => text),
       signal,
     );
-    const vectors = await Promise.race([asked, rejection(signal)]);
+    const vectors = await orAborted(asked, signal);
     fresh.forEach(({ text }, i) => {
       const vector = vectors[i];
       if (vector) this.#store?.set(digest(scope, text), vector);

@@ -164,6 +164,25 @@ describe('planReuse, case by case', () => {
     expect(rangesOf(decision)[0]).toBe('150-182 closure');
   });
 
+  it('computes what was read near the beginning and now stands behind much more text', () => {
+    const system = [...words(7, 30), NEWLINE];
+    const first = words(90, 40);
+    const donor = donorOf('a', [...system, ...first, NEWLINE, ...document, ...question]);
+    const target = [...system, ...document, ...first, NEWLINE, ...words(5, 21)];
+    const at = system.length + document.length;
+    const freshTokens = (contextGrowth: number): number => {
+      const { recompute } = planFor([donor], target, { contextGrowth }).plan!;
+      const [range] = recompute.filter(({ start, end }) => start <= at && at < end);
+      return range!.end - at;
+    };
+    expect(freshTokens(0)).toBe(16);
+    // 8 + j tokens before it in the donor, 266 + j here.
+    expect(freshTokens(5)).toBe(Math.ceil((at - 5 * 8) / 4));
+    expect(freshTokens(6)).toBe(Math.ceil((at - 6 * 8) / 5));
+    // All of it.
+    expect(freshTokens(2)).toBe(target.length - at);
+  });
+
   it('serves two donors and prefers long runs', () => {
     const first = donorOf('a', [...[1, 2, 3].flatMap(passage), ...words(40, 40), ...question]);
     const second = donorOf('b', [...words(30, 41), ...[4, 5, 6].flatMap(passage), ...question]);
