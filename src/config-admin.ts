@@ -1,4 +1,5 @@
-// The admin port in kvshare.yaml and the environment: off without a key, and the key is nobody else's.
+// What is the operator's in kvshare.yaml and the environment: the admin port, off without a key, and the key for metrics.
+// Each is nobody else's.
 import { KvShareError } from './errors.ts';
 import { strictObject } from './routes/index.ts';
 
@@ -11,6 +12,11 @@ export interface AdminSettings {
 
 /** As in the file: every field may be missing, the key may be `env:NAME`. */
 export type AdminDocument = Partial<Omit<AdminSettings, 'key'> & { readonly key: string }>;
+
+export interface MetricsSettings {
+  /** Null = nobody may read them, where there are tenants. */
+  readonly key: string | null;
+}
 
 const SHORTEST_KEY = 16;
 
@@ -29,19 +35,34 @@ export const readAdmin = ({
   key = '',
 }: AdminDocument): AdminSettings => ({ host, port, key: key === '' ? null : key });
 
-/** Throws `config_invalid` for a key that is easy to guess, or that lets a tenant in. */
-export function checkAdmin(
-  admin: AdminSettings,
-  tenants: readonly { readonly name: string; readonly keys: readonly string[] }[],
-): AdminSettings {
-  const { key } = admin;
-  if (key === null) return admin;
-  if (key.length < SHORTEST_KEY) {
-    throw new KvShareError('config_invalid', `The admin key needs ${SHORTEST_KEY} characters.`);
+export const metricsSchema = {
+  ...strictObject({
+    key: { type: 'string', minLength: 1, description: 'Metrics key, or env:NAME.' },
+  }),
+  description: 'Opens /metrics and the details of /readyz on the tenants’ port.',
+};
+
+interface Keyed {
+  readonly admin: AdminSettings;
+  readonly metrics: MetricsSettings;
+  readonly tenants: readonly { readonly name: string; readonly keys: readonly string[] }[];
+}
+
+/** Throws `config_invalid` for a key that is easy to guess, or that somebody else has. */
+export function checkOperatorKeys({ admin, metrics, tenants }: Keyed): void {
+  const wrong = (what: string): KvShareError => new KvShareError('config_invalid', what);
+  for (const [name, key] of [
+    ['admin', admin.key],
+    ['metrics', metrics.key],
+  ] as const) {
+    if (key === null) continue;
+    if (key.length < SHORTEST_KEY) {
+      throw wrong(`The ${name} key needs ${SHORTEST_KEY} characters.`);
+    }
+    const owner = tenants.find(({ keys }) => keys.includes(key));
+    if (owner) throw wrong(`The ${name} key is also a key of ${owner.name}.`);
   }
-  const owner = tenants.find(({ keys }) => keys.includes(key));
-  if (owner) {
-    throw new KvShareError('config_invalid', `The admin key is also a key of ${owner.name}.`);
+  if (admin.key !== null && admin.key === metrics.key) {
+    throw wrong('The metrics key is also the admin key: whoever scrapes could delete.');
   }
-  return admin;
 }

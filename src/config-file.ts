@@ -1,6 +1,11 @@
 // kvshare.yaml → settings. Unknown keys are errors: a misspelt threshold must not be silently ignored.
 import { parse } from 'yaml';
-import { readAdmin, type AdminDocument, type AdminSettings } from './config-admin.ts';
+import {
+  readAdmin,
+  type AdminDocument,
+  type AdminSettings,
+  type MetricsSettings,
+} from './config-admin.ts';
 import { readAdapter, type AdapterDocument, type AdapterSettings } from './config-adapter.ts';
 import { findConfigError, type embedderKinds } from './config-schema.ts';
 import { readTelemetry, type TelemetrySettings } from './config-telemetry.ts';
@@ -39,6 +44,7 @@ export interface FileSettings extends RouteSettings {
   /** Another framework in the runner's place; null = our own runner. */
   readonly adapter: AdapterSettings | null;
   readonly admin: AdminSettings;
+  readonly metrics: MetricsSettings;
 }
 
 export interface RecordSettings {
@@ -83,6 +89,7 @@ export interface ConfigDocument extends PolicyDocument {
   readonly upstream?: string;
   readonly adapter?: AdapterDocument;
   readonly admin?: AdminDocument;
+  readonly metrics?: { readonly key?: string };
 }
 
 /** Keys written as `env:NAME` come from the environment; a missing one is empty. */
@@ -168,6 +175,7 @@ export function readDocument(
     ...readPolicy(document, env),
     tenants: readTenants(document, env, source),
     admin: readAdmin({ ...address, ...(key !== undefined && { key: readKey(key, env) }) }),
+    metrics: { key: readKey(document.metrics?.key ?? '', env) || null },
     record: readRecord(document),
     embedder: readEmbedder(document, env),
     singleFlight: document.singleFlight ?? true,

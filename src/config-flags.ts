@@ -126,6 +126,9 @@ export function findSetting(
 /** The admin key has no flag: everybody on a machine can read those of a process. */
 export const ADMIN_KEY_VARIABLE = 'KVSHARE_ADMIN_KEY';
 
+/** The metrics key has none either. */
+export const METRICS_KEY_VARIABLE = 'KVSHARE_METRICS_KEY';
+
 /** Read by client commands: the API key to send. */
 export const KEY_VARIABLE = 'KVSHARE_KEY';
 
@@ -138,6 +141,7 @@ export function unknownVariables(env: NodeJS.ProcessEnv): string[] {
     ...Object.keys(settingFlags).map(environmentName),
     KEY_VARIABLE,
     ADMIN_KEY_VARIABLE,
+    METRICS_KEY_VARIABLE,
   ];
   return Object.keys(env)
     .filter((name) => name.startsWith('KVSHARE_') && !known.includes(name))

@@ -2,7 +2,7 @@
 import { Ajv, type ErrorObject } from 'ajv';
 import { adapterSchema } from './config-adapter.ts';
 import { didYouMean } from './nearest-name.ts';
-import { adminSchema } from './config-admin.ts';
+import { adminSchema, metricsSchema } from './config-admin.ts';
 import { findNameError, reuseSchema, strictObject } from './routes/index.ts';
 
 /** `auto`: word vectors, or without them the model's own rows. */
@@ -70,6 +70,7 @@ export const configSchema = {
     },
     ...policyProperties,
     admin: adminSchema,
+    metrics: metricsSchema,
     record: {
       ...strictObject({
         path: { ...text, description: 'File that requests are appended to, for kvshare replay.' },

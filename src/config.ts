@@ -4,11 +4,12 @@ import { readFileSync } from 'node:fs';
 import { homedir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { withAdapterName } from './config-adapter.ts';
-import { checkAdmin, type AdminSettings } from './config-admin.ts';
+import { checkOperatorKeys, type AdminSettings, type MetricsSettings } from './config-admin.ts';
 import {
   findSetting,
   ADMIN_KEY_VARIABLE,
   KEY_VARIABLE,
+  METRICS_KEY_VARIABLE,
   settingFlags,
   unknownVariables,
   type SettingName,
@@ -144,15 +145,24 @@ export const memoryBytes = (): number => {
 };
 
 /** The key has no flag: everybody on a machine can read those of a process. */
-function administering(pick: Pick, env: NodeJS.ProcessEnv, file: FileSettings): AdminSettings {
-  const { admin, tenants } = file;
-  const key = env[ADMIN_KEY_VARIABLE];
+/** An empty variable is none. */
+const given = (text: string | undefined): string | undefined => (text === '' ? undefined : text);
+
+function operating(
+  pick: Pick,
+  env: NodeJS.ProcessEnv,
+  { admin, metrics, tenants }: FileSettings,
+): { readonly admin: AdminSettings; readonly metrics: MetricsSettings } {
   const settings = {
-    host: pick('admin-host', String) ?? admin.host,
-    port: pick('admin-port', parsePort) ?? admin.port,
-    key: key === undefined || key === '' ? admin.key : key,
+    admin: {
+      host: pick('admin-host', String) ?? admin.host,
+      port: pick('admin-port', parsePort) ?? admin.port,
+      key: given(env[ADMIN_KEY_VARIABLE]) ?? admin.key,
+    },
+    metrics: { key: given(env[METRICS_KEY_VARIABLE]) ?? metrics.key },
   };
-  return checkAdmin(settings, tenants);
+  checkOperatorKeys({ ...settings, tenants });
+  return settings;
 }
 
 /** `flags`: those of the command that is run; the environment may hold settings of others, too. */
@@ -172,7 +182,7 @@ export function readSettings(
   const file = readConfigFile(configPath, env);
   return Object.freeze({
     ...file,
-    admin: administering(pick, env, file),
+    ...operating(pick, env, file),
     adapter: withAdapterName(file.adapter, pick('adapter', String) ?? null),
     configPath,
     cacheDir,

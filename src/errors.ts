@@ -34,7 +34,7 @@ export const errorTable = {
   context_length_exceeded: {
     status: 400,
     means: 'the prompt does not fit the model',
-    todo: 'shorten it; `GET /readyz` names the model',
+    todo: 'shorten it; `GET /v1/models` names the model',
   },
   invalid_api_key: {
     status: 401,
@@ -44,7 +44,7 @@ export const errorTable = {
   forbidden: {
     status: 403,
     means: 'a key that is known, but not for this',
-    todo: 'use the admin key for the admin port',
+    todo: 'use the admin key for the admin port, the metrics key for metrics',
   },
   model_not_found: {
     status: 404,

@@ -234,6 +234,18 @@ describe('the admin port', () => {
   });
 
   it('has a key that is hard to guess and opens nothing for a tenant', () => {
+    const metrics = { KVSHARE_METRICS_KEY: 'another-key-of-16-characters' };
+    expect(fromFile('metrics: { key: a-key-in-the-file }').metrics.key).toBe('a-key-in-the-file');
+    expect(fromFile('metrics: { key: a-key-in-the-file }', metrics).metrics.key).toMatch(
+      /^another/,
+    );
+    expect(readSettings([], {}).metrics.key).toBeNull();
+    expect(() => readSettings([], { KVSHARE_METRICS_KEY: 'short' })).toThrow(
+      'metrics key needs 16',
+    );
+    expect(() => readSettings([], { KVSHARE_METRICS_KEY: key, KVSHARE_ADMIN_KEY: key })).toThrow(
+      'also the admin key',
+    );
     expect(() => readSettings([], { KVSHARE_ADMIN_KEY: 'short' })).toThrow('needs 16 characters');
     const tenants = `tenants: [{ name: ward, keys: [${key}] }]`;
     expect(() => fromFile(tenants, { KVSHARE_ADMIN_KEY: key })).toThrow('also a key of ward');

@@ -3,9 +3,8 @@ import { createServer } from 'node:http';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import { KvShareError, toErrorBody } from '../errors.ts';
 import { closeNow, listen, type ListenOptions } from '../listen.ts';
-import type { Operator } from '../sidecar/index.ts';
+import { OperatorKey, type Operator } from '../sidecar/index.ts';
 import type { Log } from '../telemetry/index.ts';
-import { AdminKey } from './admin-key.ts';
 import { auditEntryOf, AuditRing } from './audit-ring.ts';
 import { readerOf, type Endpoint } from './endpoint.ts';
 import { auditEndpoints } from './endpoints/audit.ts';
@@ -40,7 +39,7 @@ export interface Admin {
 const MAX_BODY = '16mb';
 const NEWEST = 25;
 
-function addEndpoint(app: express.Express, key: AdminKey, endpoint: Endpoint, log: Log): void {
+function addEndpoint(app: express.Express, key: OperatorKey, endpoint: Endpoint, log: Log): void {
   const read = readerOf(endpoint);
   const { method, path, isOpen = false, name } = endpoint;
   app[method](
@@ -102,7 +101,8 @@ export function createAdmin(options: AdminOptions): Admin {
   ];
   const app = express();
   app.disable('x-powered-by');
-  const adminKey = new AdminKey(key, (given) => operator.tenantOf(given));
+  const tenantOf = (given: string): string | null => operator.tenantOf(given);
+  const adminKey = new OperatorKey(key, 'the admin port', tenantOf);
   for (const endpoint of [...endpoints, openApiEndpoint(endpoints)]) {
     addEndpoint(app, adminKey, endpoint, log);
   }

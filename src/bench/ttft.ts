@@ -172,7 +172,7 @@ export async function runTtft(options: TtftOptions): Promise<TtftReport> {
 }
 
 async function servedBackend(served: Served): Promise<string> {
-  const response = await fetch(`${served.url}/readyz`);
+  const response = await served.monitor('/readyz');
   const body = (await response.json()) as { backend?: { name?: string } };
   return body.backend?.name ?? 'unknown';
 }

@@ -51,6 +51,7 @@ export async function startSidecar(
     modelId: modelIdOf(model.path),
     modelAliases: ['default'],
     tenants: settings.tenants,
+    ...(settings.metrics.key !== null && { metricsKey: settings.metrics.key }),
     settings,
     singleFlight: settings.singleFlight,
     healing: settings.healing,

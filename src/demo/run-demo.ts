@@ -98,7 +98,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
   const stop = (): void => void served.close();
   options.signal.addEventListener('abort', stop, { once: true });
   try {
-    const ready = (await (await fetch(`${served.url}/readyz`)).json()) as {
+    const ready = (await (await served.monitor('/readyz')).json()) as {
       backend: { name: string; description: string };
       model: string;
     };

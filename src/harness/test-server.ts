@@ -1,5 +1,6 @@
 // `kvshare serve` as the demo and the benchmarks run it: a real sidecar process that starts a real runner
 // process, on free ports, with tenants of its own in a temporary config file. Or the sidecar half alone.
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +13,8 @@ export interface ServedTenant {
 
 export interface Served {
   readonly url: string;
+  /** GET of what needs the metrics key. */
+  monitor(path: '/metrics' | '/readyz'): Promise<Response>;
   close(): Promise<void>;
 }
 
@@ -27,12 +30,16 @@ export async function serveTenants(options: {
   const config = join(folder, 'kvshare.yaml');
   const tenants = options.tenants.map(({ name, key }) => ({ name, keys: [key] }));
   // JSON is YAML.
-  await writeFile(config, JSON.stringify({ ...options.config, tenants }), { mode: 0o600 });
+  const key = randomUUID();
+  const document = { ...options.config, tenants, metrics: { key } };
+  await writeFile(config, JSON.stringify(document), { mode: 0o600 });
   const args = [options.command ?? 'serve', '--port', '0', '--config', config, ...options.args];
   try {
     const child = await startChild(args, options.env);
+    const url = `http://127.0.0.1:${child.port}`;
     return {
-      url: `http://127.0.0.1:${child.port}`,
+      url,
+      monitor: (path) => fetch(`${url}${path}`, { headers: { authorization: `Bearer ${key}` } }),
       close: async () => {
         await stopChild(child, 10_000);
         await rm(folder, { recursive: true, force: true });

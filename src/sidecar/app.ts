@@ -6,6 +6,7 @@ import type { SidecarContext } from './context.ts';
 import { answerError, logError } from './answer-error.ts';
 import { endpointAt, planEndpoint, serves, type Endpoint } from './endpoints.ts';
 import { metricsText } from './metrics-text.ts';
+import type { Monitoring } from './monitoring.ts';
 import { passThrough } from './passthrough.ts';
 import { addProbes } from './probes.ts';
 import { nameRequest } from './request-id.ts';
@@ -38,7 +39,11 @@ async function serve(
   throw new KvShareError('method_not_allowed', `Only ${endpoint.method} is served here.`);
 }
 
-export function createApp(context: SidecarContext, upstream: string | null): express.Express {
+export function createApp(
+  context: SidecarContext,
+  monitoring: Monitoring,
+  upstream: string | null,
+): express.Express {
   const app = express();
   app.disable('x-powered-by');
   app.enable('case sensitive routing');
@@ -46,8 +51,9 @@ export function createApp(context: SidecarContext, upstream: string | null): exp
     nameRequest(request, response, context.newId);
     next();
   });
-  addProbes(app, context);
-  app.get('/metrics', async (_request, response) => {
+  addProbes(app, context, monitoring);
+  app.get('/metrics', async (request, response) => {
+    monitoring.check(request.get('authorization'));
     response.type(context.metrics.contentType).send(await metricsText(context));
   });
   app.use(refuseWhenClosed(context));

@@ -7,11 +7,14 @@ import { createApp } from './app.ts';
 import { createCore, type CoreOptions, type SidecarCore } from './core.ts';
 import { FAREWELL_MS, within } from './drain.ts';
 import { KeyRing } from './identify.ts';
+import { Monitoring } from './monitoring.ts';
 import { Operator } from './operator.ts';
 
 export interface SidecarOptions extends CoreOptions {
   /** Origin that gets every path which is not ours; without it they are 404. */
   readonly upstream?: string;
+  /** Opens /metrics and the details of /readyz; without it nothing does, unless there are no tenants. */
+  readonly metricsKey?: string;
 }
 
 export interface Sidecar {
@@ -44,13 +47,13 @@ async function stop(core: SidecarCore, server: Server, graceMs: number): Promise
 
 export function createSidecar(options: SidecarOptions): Sidecar {
   const core = createCore(options);
-  const app = createApp(core.context, options.upstream ?? null);
+  const keys = new KeyRing(options.tenants);
+  const monitoring = new Monitoring(options.metricsKey ?? null, options.tenants, keys);
+  const app = createApp(core.context, monitoring, options.upstream ?? null);
   const server = createServer({ headersTimeout: 10_000, requestTimeout: 30_000 }, app);
   return {
     app,
-    operator: new Operator(core.context, new KeyRing(options.tenants), (settings) =>
-      core.reload(settings),
-    ),
+    operator: new Operator(core.context, keys, (settings) => core.reload(settings)),
     listen: async (port, host) => {
       const bound = await listen(server, { port, host });
       const { reached } = core.context.link;

@@ -22,6 +22,7 @@ export { metricsText } from './metrics-text.ts';
 export { healthOf } from './probes.ts';
 export type { Health } from './probes.ts';
 export { nameRequest } from './request-id.ts';
+export { OperatorKey } from './operator-key.ts';
 export type { OperatedDonor, Operator } from './operator.ts';
 export type { ServedRequest } from './served-request.ts';
 export type { WarmPrompt } from './warm.ts';

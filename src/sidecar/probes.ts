@@ -1,7 +1,8 @@
-// What Kubernetes and load balancers ask: does the process live, has it come up, should it get requests. Whoever says
-// no says why.
-import type { Express } from 'express';
+// What Kubernetes and load balancers ask: does the process live, has it come up, should it get requests. Anybody may ask;
+// why not, and how much there is of everything, is told to who may watch.
+import type { Express, Request } from 'express';
 import type { SidecarContext } from './context.ts';
+import type { Monitoring } from './monitoring.ts';
 
 export interface Health {
   readonly status: 'ready' | 'degraded' | 'unavailable' | 'draining';
@@ -28,17 +29,22 @@ function detailsOf({ link, admission, finder, modelId }: SidecarContext): object
 /** A degraded sidecar still serves better than none. */
 const serves = ({ status }: Health): boolean => status === 'ready' || status === 'degraded';
 
-export function addProbes(app: Express, context: SidecarContext): void {
+export function addProbes(app: Express, context: SidecarContext, monitoring: Monitoring): void {
   let hasStarted = false;
   void context.link.reached.then(() => (hasStarted = true));
   app.get(['/livez', '/healthz'], (_request, response) => void response.json({ status: 'ok' }));
-  app.get('/startupz', (_request, response) => {
+  const mayKnow = (request: Request): boolean => monitoring.allows(request.get('authorization'));
+  app.get('/startupz', (request, response) => {
     // Once up it stays up: a runner that is lost later is a matter of readiness, not of starting again.
-    if (hasStarted) response.json({ status: 'started', causes: [] });
-    else response.status(503).json({ status: 'starting', causes: [UNREACHABLE] });
+    const status = hasStarted ? 'started' : 'starting';
+    const causes = hasStarted ? [] : [UNREACHABLE];
+    response.status(hasStarted ? 200 : 503).json({ status, ...(mayKnow(request) && { causes }) });
   });
-  app.get('/readyz', (_request, response) => {
+  app.get('/readyz', (request, response) => {
     const health = healthOf(context);
-    response.status(serves(health) ? 200 : 503).json({ ...health, ...detailsOf(context) });
+    const body = { ...health, ...detailsOf(context) };
+    response
+      .status(serves(health) ? 200 : 503)
+      .json(mayKnow(request) ? body : { status: health.status });
   });
 }

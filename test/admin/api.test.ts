@@ -1,7 +1,7 @@
 // The admin API through real HTTP: sidecar, runner port and engine as in production, with a tiny model.
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ask, bearer, serveSidecar, serveTiny } from '../support/served.ts';
+import { ask, bearer, monitor, serveSidecar, serveTiny } from '../support/served.ts';
 import { ADMIN_KEY, serveAdmin } from '../support/served-admin.ts';
 import { ScriptedRunner } from '../support/scripted-runner.ts';
 import { defaultReuse } from '../../src/routes/index.ts';
@@ -234,7 +234,7 @@ describe('a flush', () => {
       { ...bearer('key-north'), 'x-request-id': 'slow' },
     );
     for (let i = 0; i < 400; i++) {
-      if (((await (await fetch(`${served.url}/readyz`)).json()) as any).inFlight > 0) break; // eslint-disable-line @typescript-eslint/no-explicit-any -- JSON
+      if (((await (await monitor(served.url, '/readyz')).json()) as any).inFlight > 0) break; // eslint-disable-line @typescript-eslint/no-explicit-any -- JSON
     }
     const flushed = await admin.call('POST /admin/flush');
     expect(flushed.body.epoch).toBe((body.epoch as number) + 1);

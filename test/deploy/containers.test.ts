@@ -187,6 +187,8 @@ withHelm('chart, rendered (skipped without it: go install helm.sh/helm/v3/cmd/he
         `runnerAs=${runnerAs}`,
         '--set',
         'serviceMonitor.enabled=true',
+        '--set',
+        'keysSecret=keys',
       );
       expect([...all.keys()].sort()).toEqual([
         'ConfigMap',

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
-import { ask, bearer, serveSidecar } from '../support/served.ts';
+import { ask, bearer, METRICS_KEY, metricsOf, serveSidecar } from '../support/served.ts';
 import { ScriptedRunner } from '../support/scripted-runner.ts';
 
 const root = new URL('../../', import.meta.url);
@@ -35,7 +35,7 @@ beforeAll(async () => {
   const body = { model: 'tiny', messages: [{ role: 'user', content: 'Hi' }], max_tokens: 3 };
   await ask(served.url, '/v1/chat/completions', body, bearer('key-north'));
   await ask(served.url, '/v1/chat/completions', {}, bearer('key-north'));
-  metrics = await (await fetch(`${served.url}/metrics`)).text();
+  metrics = await metricsOf(served.url);
 });
 afterAll(() => served.sidecar.close());
 
@@ -106,6 +106,7 @@ onPrometheus('Prometheus itself (skipped without it: apt-get install prometheus)
       .replace('scrape_interval: 15s', 'scrape_interval: 1s, evaluation_interval: 1s')
       .replace('127.0.0.1:8080', served.url.slice('http://'.length));
     writeFileSync(join(folder, 'prometheus.yaml'), config);
+    writeFileSync(join(folder, 'kvshare-metrics-key'), METRICS_KEY);
     prometheus = spawn(
       'prometheus',
       [

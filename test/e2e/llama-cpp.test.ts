@@ -5,7 +5,7 @@ import {
   startTinyLlama,
   type TinyLlama,
 } from '../support/llama-server.ts';
-import { ask, bearer, tenants } from '../support/served.ts';
+import { ask, bearer, METRICS_KEY, monitor, tenants } from '../support/served.ts';
 import { startSidecarProcess } from '../support/sidecar-process.ts';
 
 describeWithLlamaServer('kvshare sidecar --adapter llama-cpp', () => {
@@ -15,7 +15,10 @@ describeWithLlamaServer('kvshare sidecar --adapter llama-cpp', () => {
   beforeAll(async () => {
     server = await startTinyLlama();
     const adapter = { name: 'llama-cpp', urls: [server.url], folder: server.folder };
-    sidecar = await startSidecarProcess({ tenants, adapter }, ['--model', server.modelPath]);
+    sidecar = await startSidecarProcess({ tenants, adapter, metrics: { key: METRICS_KEY } }, [
+      '--model',
+      server.modelPath,
+    ]);
   });
 
   afterAll(async () => {
@@ -37,7 +40,7 @@ describeWithLlamaServer('kvshare sidecar --adapter llama-cpp', () => {
     expect(again.cached_tokens).toBeGreaterThan(100);
     expect(again.kvshare).toMatchObject({ outcome: 'exact', imported_tokens: 0 });
     expect(await complete('key-south', 'How long?')).toMatchObject({ cached_tokens: 0 });
-    const ready = await fetch(`${sidecar.url}/readyz`);
+    const ready = await monitor(sidecar.url, '/readyz');
     expect(await ready.json()).toMatchObject({ status: 'ready', backend: { name: 'llama-cpp' } });
   });
 });

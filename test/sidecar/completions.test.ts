@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import OpenAI from 'openai';
-import { ask, bearer, serveTiny } from '../support/served.ts';
+import { ask, bearer, metricsOf, monitor, serveTiny } from '../support/served.ts';
 
 let served: Awaited<ReturnType<typeof serveTiny>>;
 beforeAll(async () => {
@@ -229,12 +229,12 @@ describe('reuse through HTTP', () => {
   });
 
   it('counts what happened in /metrics and shows the backend in /readyz', async () => {
-    const metrics = await (await fetch(`${served.url}/metrics`)).text();
+    const metrics = await metricsOf(served.url);
     expect(metrics).toMatch(/kvshare_requests_total\{route="default",outcome="reused"\} [1-9]/);
     expect(metrics).toMatch(/kvshare_fail_open_total\{stage="plan"\} 0/);
     expect(metrics).toMatch(/kvshare_store_max_bytes\{tier="live"\} [1-9]/);
     expect(metrics).toMatch(/kvshare_store_moved_bytes_total\{way="toDisk"\} 0/);
-    const ready = (await (await fetch(`${served.url}/readyz`)).json()) as object;
+    const ready = (await (await monitor(served.url, '/readyz')).json()) as object;
     expect(ready).toMatchObject({ status: 'ready', model: 'tiny', backend: { name: 'cpu' } });
     for (const path of ['/livez', '/healthz']) {
       expect((await fetch(`${served.url}${path}`)).status).toBe(200);

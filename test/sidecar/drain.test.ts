@@ -4,7 +4,7 @@ import { RunnerClient } from '../../src/runner/client.ts';
 import { serveRunner } from '../../src/runner/server.ts';
 import { heldRunner } from '../support/held-runner.ts';
 import { requestOf } from '../support/plans.ts';
-import { ask, bearer, serveSidecar } from '../support/served.ts';
+import { ask, bearer, monitor, serveSidecar } from '../support/served.ts';
 
 const north = bearer('key-north');
 const body = { model: 'tiny', messages: [{ role: 'user', content: 'Hi' }], max_tokens: 4 };
@@ -31,7 +31,7 @@ describe('a sidecar that is told to end (R21)', () => {
     const { texts } = await openStreams(url);
     const closing = sidecar.close(20_000);
     await sleep(0);
-    const ready = await fetch(`${url}/readyz`);
+    const ready = await monitor(url, '/readyz');
     expect([ready.status, await ready.json()]).toMatchObject([
       503,
       { status: 'draining', causes: ['the server is shutting down'], inFlight: STREAMS },
@@ -66,7 +66,7 @@ describe('a sidecar that is told to end (R21)', () => {
     const { runner, release } = heldRunner();
     runner.up = false;
     const { sidecar, url } = await serveSidecar(runner);
-    const before = await fetch(`${url}/startupz`);
+    const before = await monitor(url, '/startupz');
     expect([before.status, await before.json()]).toEqual([
       503,
       { status: 'starting', causes: ['the runner is not reachable'] },

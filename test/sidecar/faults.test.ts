@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { KvShareError } from '../../src/errors.ts';
-import { ask, bearer, serveSidecar } from '../support/served.ts';
+import { ask, bearer, metricsOf, monitor, serveSidecar } from '../support/served.ts';
 import { answering, receiptOf, ScriptedRunner, storing } from '../support/scripted-runner.ts';
 
 const north = bearer('key-north');
@@ -21,7 +21,7 @@ async function serve(overrides: Parameters<typeof serveSidecar>[1] = {}): Promis
 }
 afterEach(() => served.sidecar.close());
 
-const metrics = async (): Promise<string> => (await fetch(`${served.url}/metrics`)).text();
+const metrics = (): Promise<string> => metricsOf(served.url);
 const complete = (content = 'Hi', more: object = {}) =>
   ask(served.url, '/v1/chat/completions', chat(content, more), north);
 
@@ -287,7 +287,7 @@ describe('limits', () => {
     await response.body!.getReader().read();
     leave.abort();
     await until(() => cancelled);
-    const ready = (await (await fetch(`${served.url}/readyz`)).json()) as { inFlight: number };
+    const ready = (await (await monitor(served.url, '/readyz')).json()) as { inFlight: number };
     expect(ready.inFlight).toBe(0);
   });
 });

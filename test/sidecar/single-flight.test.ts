@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { GenerateEvent, GenerateRequest } from '../../src/protocol/index.ts';
 import { receiptOf, ScriptedRunner } from '../support/scripted-runner.ts';
-import { ask, bearer, CONTEXT_LENGTH, serveSidecar } from '../support/served.ts';
+import { ask, bearer, CONTEXT_LENGTH, metricsOf, serveSidecar } from '../support/served.ts';
 import { tinyEngine } from '../support/tiny-engine.ts';
 
 const guideline =
@@ -63,7 +63,7 @@ describe('with a real engine', () => {
     // The rest was read when the engine, in this process, had finished.
     const waited = shared.filter(({ timings }) => timings.waitedMs > 0).length;
     expect(waited).toBeGreaterThan(0);
-    const metrics = await (await fetch(`${served.url}/metrics`)).text();
+    const metrics = await metricsOf(served.url);
     expect(metrics).toContain(`kvshare_single_flight_total{result="stored"} ${waited}`);
     expect(metrics).toContain(`kvshare_single_flight_wait_seconds_count ${waited}`);
   });
@@ -119,9 +119,7 @@ describe('with a runner that computes until it is told otherwise', () => {
     ({ url } = served);
   }
   const result = async (name: string): Promise<string | undefined> =>
-    new RegExp(`single_flight_total\\{result="${name}"\\} (\\d+)`).exec(
-      await (await fetch(`${url}/metrics`)).text(),
-    )?.[1];
+    new RegExp(`single_flight_total\\{result="${name}"\\} (\\d+)`).exec(await metricsOf(url))?.[1];
 
   it('waits until the donor is stored, then imports it', async () => {
     await serve();

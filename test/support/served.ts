@@ -20,6 +20,8 @@ export const tenants = [
   { name: 'southside', keys: ['key-south'] },
 ];
 
+export const METRICS_KEY = 'a-metrics-key-for-tests';
+
 /** Keeps every line, so that tests can look for what must not be there. */
 export function memoryLog(): Log & { readonly lines: string[] } {
   const lines: string[] = [];
@@ -49,6 +51,7 @@ export async function serveSidecar(
       routes,
     },
     log,
+    metricsKey: METRICS_KEY,
     newId: randomUUID,
     now: () => performance.now(),
     ...rest,
@@ -101,9 +104,15 @@ export async function ask(
   };
 }
 
+/** GET of what needs the metrics key. */
+export const monitor = (
+  url: string,
+  path: '/metrics' | '/readyz' | '/startupz',
+): Promise<Response> => fetch(`${url}${path}`, { headers: bearer(METRICS_KEY) });
+
 /** A worker that computes for seconds lets idle connections expire: the next request may find its own just closed. */
 export async function metricsOf(url: string): Promise<string> {
-  const read = async (): Promise<string> => (await fetch(`${url}/metrics`)).text();
+  const read = async (): Promise<string> => (await monitor(url, '/metrics')).text();
   return read().catch(read);
 }
 

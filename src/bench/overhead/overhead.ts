@@ -77,12 +77,12 @@ async function measurePairs(options: OverheadOptions): Promise<Pair[]> {
     });
     try {
       const pairs: Pair[] = [];
-      let planned = await readPlanSeconds(sidecar.url);
+      let planned = await readPlanSeconds(sidecar);
       for (const [at, request] of trace.entries()) {
         onProgress(at, trace.length, at < warmUp ? 'warming up' : 'measuring');
         const through = await askThroughSidecar(sidecar.url, runner, request, TOKENS);
         const before = planned;
-        planned = await readPlanSeconds(sidecar.url);
+        planned = await readPlanSeconds(sidecar);
         const planMs = 1000 * (planned - before);
         const tokens = Array.from(tokenizer.encodeChat(request.messages).tokens);
         const direct = await askDirectly(runner, `${request.id}-direct`, tokens, TOKENS);
