@@ -86,6 +86,11 @@ async function main([name = 'help', ...argv]: readonly string[]): Promise<void> 
     help(argv);
     return;
   }
+  if (name === 'version' || name === '--version') {
+    const { version } = (await import('./package-info.ts')).packageInfo();
+    process.stdout.write(`kvshare ${version}, Node ${process.versions.node}\n`);
+    return;
+  }
   if (!(name in commands)) throw unknown(name);
   if (argv.includes('--help')) {
     help([name, ...argv.filter((word) => !word.startsWith('-'))]);

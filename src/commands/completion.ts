@@ -48,7 +48,7 @@ ${values.join('\n')}
     case "$command" in
 ${cases.join('\n')}
     esac
-    [ "$COMP_CWORD" -eq 1 ] && words='${['help', ...Object.keys(catalog)].join(' ')}'
+    [ "$COMP_CWORD" -eq 1 ] && words='${['help', 'version', ...Object.keys(catalog)].join(' ')}'
     [ "$COMP_CWORD" -eq 2 ] && [ "$command" = help ] && words='${Object.keys(catalog).join(' ')}'
   fi
   COMPREPLY=($(compgen -W "$words" -- "$current"))

@@ -54,6 +54,7 @@ export function overview(): string {
     '',
     ...lines,
     `  kvshare ${'help COMMAND'.padEnd(width)}  flags, what counts without them, an example`,
+    `  kvshare ${'version'.padEnd(width)}  of kvshare and of Node`,
     '',
   ].join('\n');
 }

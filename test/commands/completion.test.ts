@@ -24,7 +24,7 @@ COMP_WORDS=(${line}); COMP_CWORD=${words.length}; _kvshare; printf '%s\\n' "\${C
 
 describe('bash', () => {
   it('offers every command, and after it every flag', () => {
-    expect(offered('').sort()).toEqual(['help', ...Object.keys(catalog)].sort());
+    expect(offered('').sort()).toEqual(['help', 'version', ...Object.keys(catalog)].sort());
     expect(offered('help', '').sort()).toEqual(Object.keys(catalog).sort());
     for (const [name, { flags }] of Object.entries(catalog)) {
       const words = Object.keys(flags).map((flag) => `--${flag}`);

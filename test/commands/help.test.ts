@@ -40,6 +40,13 @@ function accept(words: readonly string[]): void {
 }
 
 describe('help', () => {
+  it.each(['version', '--version'])('says its version: %s', (word) => {
+    const { version } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as {
+      version: string;
+    };
+    expect(kvshare(word).stdout).toBe(`kvshare ${version}, Node ${process.versions.node}\n`);
+  });
+
   it('names every command, and of each every flag, what counts without it, and an example that parses', () => {
     for (const [name, { does }] of Object.entries(catalog)) {
       expect(overview()).toContain(`kvshare ${name}`);

@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import {
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -92,6 +93,36 @@ describe('the package', () => {
     const imports =
       "const express = require('express');\nconst { kvshare } = require('kvshare');\n";
     expect(await runFile('user.cjs', imports + program)).toContain('418 own');
+  });
+
+  it('has a command line that needs nothing of the sources', async () => {
+    const main = join(folder, 'node_modules', 'kvshare', 'dist', 'src', 'main.js');
+    const env = { ...process.env, KVSHARE_CACHE_DIR: join(folder, 'cache') };
+    const kvshare = async (...args: string[]): Promise<string> => {
+      // The doctor of an empty machine has something to complain of.
+      const ended = run(process.execPath, ['--no-warnings', main, ...args], { cwd: folder, env });
+      const { stdout } = await ended.catch((error: unknown) => error as { stdout: string });
+      return stdout;
+    };
+    expect(await kvshare('version')).toMatch(/^kvshare \d+\.\d+\.\d+, Node /);
+    const findings = await kvshare('doctor', '--json');
+    expect(findings).toContain(process.versions.node);
+    expect(JSON.parse(await kvshare('config', 'schema'))).toHaveProperty('properties');
+    expect(await kvshare('errors', 'invalid_json')).toContain('400');
+    expect(await kvshare('completion', 'bash')).toContain('complete');
+  });
+
+  it('has all that its commands load', async () => {
+    const home = join(folder, 'node_modules', 'kvshare', 'dist');
+    const commands = readdirSync(join(home, 'src', 'commands'))
+      .filter((name) => name.endsWith('-command.js'))
+      .map((name) => join(home, 'src', 'commands', name));
+    expect(commands.length).toBeGreaterThan(12);
+    const files = [...commands, join(home, 'adapters', 'registry.js')];
+    const imports = files.map((file) => `await import(${JSON.stringify(file)});`).join('\n');
+    expect(await runFile('load.mjs', `${imports}\nconsole.log('loaded');\nprocess.exit();`)).toBe(
+      'loaded\n',
+    );
   });
 
   it('has types for both', async () => {

@@ -1,18 +1,15 @@
 // The machine: Node, the clock, the processor, memory.
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { memoryBytes, type Settings } from '../../config.ts';
+import { packageFolder, packageInfo } from '../../package-info.ts';
 import { multipliesBf16 } from '../../runner/backend/index.ts';
 import { findingsOf, gib, type Finding } from './finding.ts';
-
-const packageJson = new URL('../../../package.json', import.meta.url);
 
 const numbersOf = (version: string): number[] => (version.match(/\d+/g) ?? []).map(Number);
 
 export function checkNode(version = process.versions.node): Finding {
   const node = findingsOf('node');
-  const { engines } = JSON.parse(readFileSync(packageJson, 'utf8')) as {
-    engines: { node: string };
-  };
+  const { engines } = packageInfo();
   const [needMajor, needMinor] = numbersOf(engines.node);
   const [major, minor] = numbersOf(version);
   const isEnough = major! > needMajor! || (major === needMajor && minor! >= needMinor!);
@@ -24,7 +21,7 @@ export function checkNode(version = process.versions.node): Finding {
 export function checkClock(now = Date.now()): Finding {
   const clock = findingsOf('clock');
   const says = new Date(now).toISOString();
-  if (now >= statSync(packageJson).mtimeMs - 60_000) return clock.ok(says);
+  if (now >= statSync(packageFolder()).mtimeMs - 60_000) return clock.ok(says);
   return clock.fail(`${says} is before kvshare was installed`, 'set the clock (NTP)');
 }
 
