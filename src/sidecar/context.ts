@@ -7,6 +7,7 @@ import type { BreakEven, QualityGuard, RouteTable } from '../routes/index.ts';
 import type { Log, SidecarMetrics } from '../telemetry/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
 import type { Admission } from './admission.ts';
+import type { Deletions } from './deletions.ts';
 import type { Endings } from './endings.ts';
 import type { SidecarEvents } from './events.ts';
 import type { GuardFile } from './guard-file.ts';
@@ -61,6 +62,8 @@ export interface SidecarContext {
   readonly bodies: IncomingBodies;
   /** Where donors come from, and how often they served. */
   readonly ledger: Ledger;
+  /** What the runner has not confirmed yet. */
+  readonly deletions: Deletions;
   /** Told of every request that was served. */
   readonly observers: Set<ServedObserver>;
   readonly endings: Endings;

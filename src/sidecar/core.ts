@@ -19,6 +19,7 @@ import type { Tokenizer } from '../tokenizer/index.ts';
 import { Admission } from './admission.ts';
 import type { SidecarContext } from './context.ts';
 import { drain } from './drain.ts';
+import { Deletions } from './deletions.ts';
 import { Endings } from './endings.ts';
 import { SidecarEvents } from './events.ts';
 import { createFinder, openSimilar } from './finder.ts';
@@ -125,6 +126,9 @@ function openIdleWork({ log, now }: CoreOptions, admission: Admission): IdleWork
   return idle;
 }
 
+const openMetrics = ({ names }: RouteTable): SidecarMetrics =>
+  new SidecarMetrics(names, { reasons: planReasons, codes: clientErrors, rungs: rungNames });
+
 const openBodies = ({ maxBodyBytes = 4 * MIB, bodyDeadlineMs = 10_000 }: CoreOptions) =>
   new IncomingBodies({ maxBytes: maxBodyBytes, deadlineMs: bodyDeadlineMs });
 
@@ -132,16 +136,15 @@ export function createCore(options: CoreOptions): SidecarCore {
   const { runner, log } = options;
   const index = new DonorIndex();
   const routes = new RouteTable(options.settings);
-  const metrics = new SidecarMetrics(routes.names, {
-    ...{ reasons: planReasons, codes: clientErrors, rungs: rungNames },
-  });
+  const metrics = openMetrics(routes);
   const meaning = openSimilar(options, metrics);
   const similar = meaning?.similar ?? null;
-  const ledger = openLedger(options);
+  const known = { ledger: openLedger(options), deletions: new Deletions(runner, log) };
   const events = options.events ?? new SidecarEvents(log);
   const link = new RunnerLink({
     ...{ runner, log, now: options.now },
-    donors: new KnownDonors(index, similar, ledger),
+    donors: new KnownDonors(index, similar, known.ledger),
+    deletions: known.deletions,
     onEvicted: (segments) => events.emit('evict', { segments }),
   });
   const admission = new Admission(options.maxInFlight ?? 64);
@@ -163,7 +166,7 @@ export function createCore(options: CoreOptions): SidecarCore {
     recorder: openRecorder(options, metrics),
     admission,
     bodies: openBodies(options),
-    ledger,
+    ...known,
     observers: new Set(),
     endings: new Endings(options.requestDeadlineMs ?? 120_000),
     metrics,

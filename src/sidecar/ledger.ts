@@ -69,6 +69,11 @@ export class Ledger {
     this.#epoch++;
   }
 
+  /** Null when nothing is known of it. */
+  scopeOf(segment: string): string | null {
+    return this.#entries.get(segment)?.scope ?? null;
+  }
+
   recordOf(segment: string): DonorRecord | null {
     return this.#entries.get(segment) ?? null;
   }

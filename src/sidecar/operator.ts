@@ -98,18 +98,30 @@ export class Operator {
 
   /** Throws `runner_unable` when the runner cannot be told. */
   get store(): StoreControl {
-    const { runner, link } = this.#context;
-    if (runner.control && link.info.capabilities.storeControl) return runner.control;
+    return this.#control();
+  }
+
+  #control(): StoreControl {
+    const { control } = this.#context.runner;
+    if (control && this.#context.link.info.capabilities.storeControl) return control;
     throw new KvShareError('runner_unable', 'This runner’s store cannot be controlled.');
   }
 
-  /** No plan names them from this moment on; resolves when the runner has deleted them everywhere. */
+  /**
+   * No plan names them from this moment on; resolves when the runner has deleted them everywhere. One that does not
+   * answer is asked until it does.
+   */
   async remove(segments: readonly string[]): Promise<readonly string[]> {
-    const { store } = this;
-    const { ledger, link } = this.#context;
+    const { ledger, link, deletions } = this.#context;
+    // Whether it can delete at all; one that is away is not asked that now.
+    if (link.connected) this.#control();
+    const targets = segments.flatMap((segment) => {
+      const scope = ledger.scopeOf(segment);
+      return scope === null ? [] : [{ segment, scope }];
+    });
     for (const segment of segments) ledger.purge(segment);
     link.forget(segments);
-    return store.remove(segments);
+    return deletions.remove(targets);
   }
 
   /** Nothing that was stored or begun until now is used again, in one turn of the event loop. */

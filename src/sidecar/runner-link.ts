@@ -5,6 +5,7 @@ import { KvShareError } from '../errors.ts';
 import type { Donor } from '../kv/index.ts';
 import type { Runner, RunnerInfo, StoredContext } from '../protocol/index.ts';
 import type { Log } from '../telemetry/index.ts';
+import type { Deletions } from './deletions.ts';
 
 const FIRST_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 2_000;
@@ -22,6 +23,8 @@ export interface DonorKeeper {
 export interface RunnerLinkOptions {
   readonly runner: Runner;
   readonly donors: DonorKeeper;
+  /** What must not become a donor again. */
+  readonly deletions: Deletions;
   readonly log: Log;
   readonly now: () => number;
   readonly onEvicted: (segments: readonly string[]) => void;
@@ -30,6 +33,7 @@ export interface RunnerLinkOptions {
 export class RunnerLink {
   readonly #runner: Runner;
   readonly #donors: DonorKeeper;
+  readonly #deletions: Deletions;
   readonly #log: Log;
   readonly #now: () => number;
   readonly #onEvicted: RunnerLinkOptions['onEvicted'];
@@ -41,11 +45,12 @@ export class RunnerLink {
   /** Resolves when the runner has been reached once. */
   readonly reached = new Promise<void>((resolve) => (this.#announceFirst = resolve));
 
-  constructor({ runner, donors, log, now, onEvicted }: RunnerLinkOptions) {
+  constructor({ runner, donors, deletions, log, now, onEvicted }: RunnerLinkOptions) {
     this.#onEvicted = onEvicted;
     this.#runner = runner;
     this.#now = now;
     this.#donors = donors;
+    this.#deletions = deletions;
     this.#log = log;
     this.#following = this.#follow();
     this.#refreshing = setInterval(() => void this.#refresh(), REFRESH_MS).unref();
@@ -96,7 +101,13 @@ export class RunnerLink {
   async #refresh(): Promise<void> {
     const known = this.#info;
     const info = known && (await this.#runner.info().catch(() => null));
-    if (info && this.#info === known && info.generation === known.generation) this.#info = info;
+    if (!info || this.#info !== known || info.generation !== known.generation) return;
+    this.#info = info;
+    this.#delete(info);
+  }
+
+  #delete({ capabilities }: RunnerInfo): void {
+    if (capabilities.storeControl) void this.#deletions.retry();
   }
 
   /** Until the connection ends; whether there was one. */
@@ -106,6 +117,7 @@ export class RunnerLink {
         if (event.type === 'hello') await this.#greet(event.generation, event.contexts);
         else {
           this.forget(event.segments);
+          this.#deletions.confirm(event.segments);
           this.#onEvicted(event.segments);
         }
       }
@@ -118,9 +130,11 @@ export class RunnerLink {
   async #greet(generation: string, contexts: readonly StoredContext[]): Promise<void> {
     // Whatever happened while nobody listened, the list is what is there now.
     this.#donors.clear();
-    for (const context of contexts) this.remember(context, -Infinity);
+    const admitted = this.#deletions.admit(generation, contexts);
+    for (const context of admitted) this.remember(context, -Infinity);
     this.#info = await this.#runner.info();
+    this.#delete(this.#info);
     this.#announceFirst();
-    this.#log.info({ generation, donors: contexts.length }, 'connected to the runner');
+    this.#log.info({ generation, donors: admitted.length }, 'connected to the runner');
   }
 }

@@ -32,7 +32,7 @@ export class ServedNote {
 
   /** Design step 5: it becomes a donor, unless an operator meanwhile deleted what it was computed over. */
   keep(stored: StoredContext): void {
-    const { ledger, link, runner, log } = this.#context;
+    const { ledger, link, deletions, log } = this.#context;
     const imports = this.#planned.decision.plan?.imports ?? [];
     const parents = [...new Set(imports.map(({ segment }) => segment))];
     const { tenant } = this.#call.identity;
@@ -42,7 +42,7 @@ export class ServedNote {
       link.remember(stored);
       return;
     }
-    void runner.control?.remove([stored.segment]).catch((error: unknown) => {
+    void deletions.remove([stored]).catch((error: unknown) => {
       log.warn({ name: (error as Error).name }, 'what was purged could not be deleted');
     });
   }
