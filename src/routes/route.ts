@@ -1,5 +1,6 @@
 // Which settings a request gets: the first route whose conditions all hold.
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { fitsGlob } from './glob.ts';
 import type { RouteReuse } from './read-reuse.ts';
 
 /** Every condition that is given must hold; `*` stands for any characters. */
@@ -31,12 +32,9 @@ export interface RouteFacts {
   readonly header: (name: string) => string | undefined;
 }
 
-const escaped = (text: string): string => text.replace(/[.+?^${}()|[\]\\]/g, '\\$&');
-
-function fits(pattern: string | undefined, value: string | null | undefined, flags = ''): boolean {
+function fits(pattern: string | undefined, value: string | null | undefined): boolean {
   if (pattern === undefined) return true;
-  if (value === null || value === undefined) return false;
-  return new RegExp(`^${escaped(pattern).replaceAll('*', '.*')}$`, `s${flags}`).test(value);
+  return value !== null && value !== undefined && fitsGlob(pattern, value);
 }
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
@@ -49,7 +47,7 @@ function isKey(expected: string | undefined, given: string | null): boolean {
 export function matches({ match }: Route, facts: RouteFacts): boolean {
   const { path, model, tenant, key, header } = match;
   return (
-    fits(path, facts.path, 'i') &&
+    fits(path?.toLowerCase(), facts.path.toLowerCase()) &&
     fits(model, facts.model) &&
     fits(tenant, facts.tenant) &&
     isKey(key, facts.key) &&

@@ -30,6 +30,12 @@ describe('RouteTable', () => {
     ['another path', { path: '/v1/completions' }, false],
     ['a model with a star', { model: 'tutor-*' }, true],
     ['a star that would have to match the front', { model: 'small*' }, false],
+    ['several stars', { model: 't*r-*all' }, true],
+    ['stars beside each other', { model: '**small*' }, true],
+    ['nothing but a star', { model: '*' }, true],
+    ['parts in another order', { model: '*small*tutor*' }, false],
+    ['a front and an end that overlap', { model: 'tutor-sm*small' }, false],
+    ['a part that would have to be in the end', { model: '*all*all' }, false],
     ['a dot that is no pattern', { model: 'tutor.small' }, false],
     ['a header', { header: { 'x-app': 'ward' } }, true],
     ['a header that is absent', { header: { 'x-other': '*' } }, false],
@@ -40,6 +46,14 @@ describe('RouteTable', () => {
     ['one of two conditions', { path: '/v1/*', tenant: 'southside' }, false],
   ])('matches %s', (_, match, expected) => {
     expect(nameFor(match)).toBe(expected ? 'mine' : 'default');
+  });
+
+  it('takes no longer for a value that is made to be hard', () => {
+    const header = { 'x-app': `${'*ab'.repeat(8)}*c` };
+    const hostile = facts({ header: () => 'ab'.repeat(8_000) });
+    const start = performance.now();
+    expect(nameFor({ header }, hostile)).toBe('default');
+    expect(performance.now() - start).toBeLessThan(50);
   });
 
   it('matches no anonymous request by tenant or key', () => {
