@@ -44,10 +44,10 @@ function flightWorthIt(
 }
 
 function take(flights: SingleFlight, call: Call, { decision }: Planned): Flight | null {
-  const { id, identity, cache, prompt } = call;
+  const { identity, cache, prompt } = call;
   if (!cache.store || identity.anonymous) return null;
   const { plan, predictedMs } = decision;
-  return flights.start({ id, scope: identity.scope, tokens: prompt.tokens, plan, predictedMs });
+  return flights.start({ scope: identity.scope, tokens: prompt.tokens, plan, predictedMs });
 }
 
 export async function planInFlight(

@@ -17,7 +17,6 @@ const PATIENCE = 2;
 const LEAST_WAIT_MS = 100;
 
 export interface FlightPrompt {
-  readonly id: string;
   readonly scope: string;
   readonly tokens: Int32Array;
   readonly plan: ReusePlan | null;
@@ -42,13 +41,16 @@ export class SingleFlight {
   readonly #index = new DonorIndex();
   readonly #flights = new Map<string, Flight & { readonly scope: string }>();
   readonly #now: () => number;
+  #started = 0;
 
   constructor(now: () => number) {
     this.#now = now;
   }
 
   start(prompt: FlightPrompt): Flight {
-    const { id, scope, tokens } = prompt;
+    const { scope, tokens } = prompt;
+    // Not the request's id: clients choose those, and two tenants may choose the same.
+    const id = `flight-${this.#started++}`;
     let resolve: (result: 'stored' | 'failed') => void = () => undefined;
     const landed = new Promise<'stored' | 'failed'>((done) => (resolve = done));
     const land = (result: 'stored' | 'failed'): void => {

@@ -137,6 +137,29 @@ describe('with a runner that computes until it is told otherwise', () => {
     expect((await leader).status).toBe(200);
   });
 
+  it('keeps tenants apart that choose the same request id', async () => {
+    await serve();
+    const id = { 'x-request-id': 'mine' };
+    const send = (key: string, headers: Record<string, string>) =>
+      ask(url, '/v1/chat/completions', body(guideline), { ...bearer(key), ...headers });
+    const leader = send('key-north', id);
+    await until(() => gates.length === 1);
+    const other = send('key-south', id);
+    await until(() => gates.length === 2);
+    gates[1]!('fail');
+    expect((await other).status).toBe(502);
+    // The other's flight is over, this tenant's is not.
+    const waiter = send('key-north', {});
+    await sleep(100);
+    expect(runner.requests).toHaveLength(2);
+    gates[0]!('store');
+    await until(() => gates.length === 3);
+    expect(runner.requests[2]!.plan).not.toBeNull();
+    gates[2]!('store');
+    expect(sharedOf(await waiter).timings.waitedMs).toBeGreaterThan(80);
+    expect((await leader).status).toBe(200);
+  });
+
   it('goes on with one new leader when the leader’s client leaves, and when it fails', async () => {
     await serve();
     const client = new AbortController();
