@@ -1,7 +1,7 @@
 // STORY 2: the runner's engine. Requests are checked, wait, then share the machine in small steps: one
 // prefill chunk of one unfinished prompt, one token for everybody who is decoding, and again.
 // Design: 1 schedule → 2 import → 3 recompute → 4 decode → 5 keep.
-import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   EventQueue,
   PLAN_VERSION,
@@ -24,6 +24,7 @@ import type { DiskStore } from '../store/disk/disk-store.ts';
 import type { KvTiers } from '../store/kv-store-options.ts';
 import { KvStore } from '../store/kv-store.ts';
 import { Admission } from './admission.ts';
+import { Breath } from './breath.ts';
 import { capabilities, checkAnswer, checkRequest, type Limits } from './check-request.ts';
 import { compare, requestOf } from './compare.ts';
 import { Comparisons } from './comparisons.ts';
@@ -70,6 +71,7 @@ export class Engine implements Runner {
   readonly #step: StepContext;
   readonly #batch: DecodeBatch;
   readonly #speeds = new SpeedMeter();
+  readonly #breath = new Breath(() => this.#store.moving);
   readonly #watchers = new Set<EventQueue<StoreEvent>>();
   readonly #admission: Admission;
   /** What a request must keep to. */
@@ -221,7 +223,7 @@ export class Engine implements Runner {
   async #compareStep(): Promise<void> {
     if (this.#comparisons.size === 0) return;
     this.#comparisons.step();
-    await nextTurn();
+    await this.#breath.take();
   }
 
   #inPhase(...phases: readonly Phase[]): Sequence[] {
@@ -290,7 +292,7 @@ export class Engine implements Runner {
         if (sequence.phase === 'decode') this.#fail(sequence, error);
       }
     }
-    await nextTurn();
+    await this.#breath.take();
   }
 
   /** Where memory is short, once more without half of what is kept. */
@@ -326,8 +328,7 @@ export class Engine implements Runner {
     } catch (error) {
       this.#fail(sequence, error);
     }
-    // Lets sockets breathe: tokens leave, aborts arrive.
-    await nextTurn();
+    await this.#breath.take();
   }
 
   #emitToken(sequence: Sequence): void {

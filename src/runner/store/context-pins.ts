@@ -22,7 +22,7 @@ export interface PinLimits {
 /** Of what a store, or one scope in it, may have. */
 const MOST_PINNED = 0.5;
 
-const bytesOf = (pages: Iterable<KvPage>): number =>
+export const bytesOf = (pages: Iterable<KvPage>): number =>
   [...pages].reduce((sum, { bytes }) => sum + bytes, 0);
 
 export class ContextPins {

@@ -8,7 +8,7 @@ import { bytesPerToken } from '../../kv/index.ts';
 import { SegmentNames, type RunnerInfo, type StoredContext } from '../../protocol/index.ts';
 import type { KvBlock } from '../model/kv-block.ts';
 import { checkContexts } from './check-contexts.ts';
-import { ContextPins } from './context-pins.ts';
+import { bytesOf, ContextPins } from './context-pins.ts';
 import { ContextRecords } from './context-records.ts';
 import type { DiskStore } from './disk/disk-store.ts';
 import { headViews, newPage, pagesOf, viewLength, type KvPage, type PageView } from './kv-page.ts';
@@ -134,6 +134,11 @@ export class KvStore {
     };
   }
 
+  /** Which way KV is being copied: it needs many short turns of the event loop. */
+  get moving(): 'up' | 'down' | null {
+    return this.#mover.way;
+  }
+
   /** Marks the context as used. */
   get(segment: string): StoredKv | undefined {
     const entry = this.#contexts.get(segment);
@@ -154,10 +159,7 @@ export class KvStore {
   /** For KV of a request that may come to so many tokens; null = not before others have finished. */
   lease(tokens: number, wanted: readonly Wanted[]): LiveLease | null {
     const pages = new Set(wanted.flatMap((part) => this.#pagesWanted(part)));
-    return this.#leases.open(
-      tokens,
-      [...pages].reduce((sum, { bytes }) => sum + bytes, 0),
-    );
+    return this.#leases.open(tokens, bytesOf(pages));
   }
 
   /** Asks for the pages of a request that is about to start; the others go on meanwhile. */

@@ -39,6 +39,7 @@ export class PageMover {
   readonly #traffic = { toHost: 0, toDisk: 0, fromHost: 0, fromDisk: 0 };
   #tending: Promise<void> | null = null;
   #lifting: Promise<void> = Promise.resolve();
+  #numLifting = 0;
   #retry: NodeJS.Timeout | null = null;
   #isDue = false;
   #isStopped = false;
@@ -50,6 +51,12 @@ export class PageMover {
   /** Bytes moved since the start. */
   get traffic(): Traffic {
     return this.#traffic;
+  }
+
+  /** `up`: somebody waits for it. */
+  get way(): 'up' | 'down' | null {
+    if (this.#numLifting > 0) return 'up';
+    return this.#tending ? 'down' : null;
   }
 
   /** A page is new: it goes to disk, if there is one. */
@@ -71,9 +78,12 @@ export class PageMover {
 
   /** Tries to make these pages live; whoever needs them looks whether they are. */
   bring(pages: readonly KvPage[]): Promise<void> {
-    const lifted = this.#lifting.then(async () => {
-      for (const page of pages) await this.#lift(page);
-    });
+    this.#numLifting++;
+    const lifted = this.#lifting
+      .then(async () => {
+        for (const page of pages) await this.#lift(page);
+      })
+      .finally(() => this.#numLifting--);
     this.#lifting = lifted.catch(() => undefined);
     return lifted;
   }
