@@ -1,4 +1,6 @@
 // The tiny random model on TensorFlow.js' plain CPU backend: engine, transformer and oracle side by side.
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import type { Tensor2D } from '@tensorflow/tfjs-core';
 import type { GgufFile } from '../../src/gguf/index.ts';
 import { loadBackend } from '../../src/runner/backend/index.ts';
@@ -111,6 +113,21 @@ export function watched(model: Transformer): Watched {
 export const TINY_VOCABULARY = 50;
 export const FINGERPRINT = 'tiny-fingerprint';
 
+/** TensorFlow's own library and graphs, as they serve, where they are in the cache; else op by op in plain JavaScript. */
+async function loadTiny(oracle: OracleModel, native: boolean, contextLength?: number) {
+  const backend = await loadBackend({
+    requested: native ? 'tensorflow' : 'cpu',
+    cacheDir: native ? join(homedir(), '.cache', 'kvshare') : '/nonexistent',
+    allowBuild: false,
+  });
+  const { tf } = backend;
+  const file = tinyGguf(oracle, contextLength);
+  const config = readModelConfig(file);
+  const weights = await loadWeights(tf, file, config);
+  const graphs = native ? await GraphTransformer.load(tf, config, weights) : null;
+  return { backend, model: watched(graphs ?? new Transformer(tf, config, weights)) };
+}
+
 export async function tinyEngine(
   options: {
     maxKvBytes?: number;
@@ -126,18 +143,11 @@ export async function tinyEngine(
     seed?: number;
     vocabulary?: number;
     contextLength?: number;
+    native?: boolean;
   } = {},
 ) {
   const oracle = tinyModel(options.vocabulary ?? TINY_VOCABULARY, options.seed ?? 1);
-  const backend = await loadBackend({
-    requested: 'cpu',
-    cacheDir: '/nonexistent',
-    allowBuild: false,
-  });
-  const { tf } = backend;
-  const file = tinyGguf(oracle, options.contextLength);
-  const config = readModelConfig(file);
-  const model = watched(new Transformer(tf, config, await loadWeights(tf, file, config)));
+  const { backend, model } = await loadTiny(oracle, options.native === true, options.contextLength);
   const engine = new Engine({
     model,
     modelId: 'tiny',
@@ -161,5 +171,5 @@ export async function tinyEngine(
       throw error;
     },
   });
-  return { oracle, tf, model, engine };
+  return { oracle, tf: backend.tf, model, engine };
 }
