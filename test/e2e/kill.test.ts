@@ -1,0 +1,123 @@
+// A runner killed while it serves and writes to disk (security test R13): `kvshare runner` itself, under clients that
+// never stop asking. Twice; with KVSHARE_FULL=1 200 times, in eight pieces that `-t 'piece 3'` picks from.
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, it } from '@jest/globals';
+import type { GenerateRequest, StoredContext } from '../../src/protocol/index.ts';
+import { RunnerClient } from '../../src/runner/client.ts';
+import { seededRandom } from '../../src/runner/engine/sampler.ts';
+import { collect, planOf, requestOf } from '../support/plans.ts';
+import { startRunner } from '../support/runner-process.ts';
+import { writeTinyFile } from '../support/tiny-file.ts';
+
+const FULL = process.env['KVSHARE_FULL'] === '1';
+const KILLS = FULL ? 25 : 2;
+const pieces = FULL ? [1, 2, 3, 4, 5, 6, 7, 8] : [1];
+const CLIENTS = 3;
+/** Of a context that was kept, in milliseconds, before it must have reached the disk. */
+const GRACE_MS = 1_000;
+/** A machine that does other things, too, starts programs slowly. */
+const RESTART_MS = FULL ? 5_000 : 30_000;
+const never = new AbortController().signal;
+
+const keyOf = ({ tokens, promptTokens }: StoredContext): string =>
+  tokens.slice(0, promptTokens).join(' ');
+
+/** Asks until the runner is dead; when each context was kept, and how many answers broke off. */
+async function askOn(
+  client: RunnerClient,
+  next: () => GenerateRequest,
+  storedAt: Map<string, number>,
+): Promise<number> {
+  for (;;) {
+    let last = '';
+    try {
+      for await (const event of client.generate(next(), never)) {
+        if (event.type === 'stored') storedAt.set(keyOf(event.context), performance.now());
+        last = event.type;
+      }
+      expect(last).toBe('end');
+    } catch {
+      return last === '' ? 0 : 1;
+    }
+  }
+}
+
+async function offeredBy(client: RunnerClient): Promise<readonly StoredContext[]> {
+  for await (const event of client.watch(never)) {
+    if (event.type === 'hello') return event.contexts;
+  }
+  throw new Error('no greeting');
+}
+
+it.each(pieces)(
+  `leaves nothing damaged, nothing half, all but the last second: ${KILLS} kills, piece %i`,
+  async (piece) => {
+    const folder = mkdtempSync(join(tmpdir(), 'kvshare-kill-serving-'));
+    const model = join(folder, 'tiny.gguf');
+    const disk = join(folder, 'kv');
+    writeTinyFile(model, 512);
+    const args = ['--kv-bytes', '64MiB', '--kv-disk-bytes', '256MiB', '--kv-disk-dir', disk];
+    const random = seededRandom(piece);
+    const below = (limit: number): number => Math.floor(random() * limit);
+    const known = new Set<string>();
+    let broken = 0;
+    for (let kill = 0; kill <= KILLS; kill++) {
+      const runner = await startRunner(model, args);
+      expect(runner.startMs).toBeLessThan(RESTART_MS);
+      const client = new RunnerClient(runner.url);
+      const { fingerprint } = await client.info();
+      const offered = await offeredBy(client);
+      const keys = new Set(offered.map(keyOf));
+      expect([...known].filter((key) => !keys.has(key))).toEqual([]);
+      const [inner] = readdirSync(disk);
+      const names = readdirSync(join(disk, inner!));
+      expect(names.filter((name) => name.endsWith('.tmp'))).toEqual([]);
+
+      // What it offers gives the answer that it gives without.
+      for (let i = 0; i < 3 && offered.length > 0; i++) {
+        const { segment, exactTokens, tokens } = offered[below(offered.length)]!;
+        const entry = { segment, donorStart: 0, targetStart: 0, length: exactTokens, exact: true };
+        const target = [...tokens.slice(0, exactTokens), 1 + below(200), 1 + below(200)];
+        const plan = planOf(target.length, [entry], [], fingerprint);
+        const common = { store: false, sampling: { maxTokens: 6 } };
+        const reused = await collect(
+          client.generate(requestOf(target, { plan, ...common }), never),
+        );
+        const cold = await collect(client.generate(requestOf(target, common), never));
+        expect(reused.receipt).toMatchObject({ exactTokens, degraded: null });
+        expect(reused.tokens).toEqual(cold.tokens);
+      }
+      const { store } = await client.info();
+      expect(store.tiers!.pages).toMatchObject({ damaged: 0, notFinite: 0 });
+
+      const storedAt = new Map<string, number>();
+      const clients = Array.from({ length: CLIENTS }, () =>
+        askOn(
+          client,
+          () =>
+            requestOf(
+              Array.from({ length: 10 + below(60) }, () => 1 + below(250)),
+              { sampling: { maxTokens: 1 + below(8) } },
+            ),
+          storedAt,
+        ),
+      );
+      await sleep(100 + below(2_000));
+      const diedAt = performance.now();
+      await runner.end();
+      broken += (await Promise.all(clients)).reduce((sum, one) => sum + one, 0);
+      for (const [key, at] of storedAt) if (diedAt - at > GRACE_MS) known.add(key);
+      expect(runner.lines).toEqual([]);
+      await client.close();
+    }
+    if (FULL) {
+      process.stdout.write(`piece ${piece}: ${known.size} kept, ${broken} broke off\n`);
+      expect(broken).toBeGreaterThan(KILLS / 2);
+    }
+    rmSync(folder, { recursive: true });
+  },
+  (KILLS + 1) * 60_000,
+);
