@@ -5,6 +5,6 @@ import { fileURLToPath } from 'node:url';
 const root = new URL('../', import.meta.url);
 cpSync(
   fileURLToPath(new URL('src/admin/page', root)),
-  fileURLToPath(new URL('dist/admin/page', root)),
+  fileURLToPath(new URL('dist/src/admin/page', root)),
   { recursive: true, filter: (path) => !/\.(json|ts)$/.test(path) },
 );

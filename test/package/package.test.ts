@@ -1,5 +1,6 @@
 // What npm would publish, installed in an empty project: ES modules, CommonJS and TypeScript users.
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   mkdtempSync,
   readdirSync,
@@ -14,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { writeTinyFile } from '../support/tiny-file.ts';
 
 const run = promisify(execFile);
 const root = new URL('../../', import.meta.url).pathname;
@@ -124,6 +126,43 @@ describe('the package', () => {
       'loaded\n',
     );
   });
+
+  it('is the command line: serves a model, with the dashboard, and ends when told to', async () => {
+    const model = join(folder, 'tiny.gguf');
+    writeTinyFile(model, 512);
+    const key = 'an-admin-key-for-tests';
+    // JSON is YAML. Nothing is fetched.
+    const config = join(folder, 'kvshare.yaml');
+    writeFileSync(config, JSON.stringify({ embedder: { kind: 'off' } }));
+    const ports = ['--port', '0', '--admin-port', '0', '--config', config];
+    const main = join('node_modules', 'kvshare', 'dist', 'src', 'main.js');
+    const args = [main, 'serve', ...ports, '--backend', 'cpu', '--model', model];
+    const child = spawn(process.execPath, args, {
+      cwd: folder,
+      env: { ...process.env, KVSHARE_ADMIN_KEY: key },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    const exited = once(child, 'exit');
+    let said = '';
+    const ready = new Promise<void>((resolve, reject) => {
+      child.once('exit', () => reject(new Error(said)));
+      child.stderr.on('data', (chunk: Buffer) => {
+        said += chunk.toString();
+        if (said.includes('ready at http')) resolve();
+      });
+    });
+    try {
+      await ready;
+      const admin = /kvshare admin on (http:\S+)/.exec(said)![1]!;
+      for (const file of ['', 'app.js', 'style.css', 'icon.svg']) {
+        expect([file, (await fetch(`${admin}/${file}`)).status]).toEqual([file, 200]);
+      }
+      child.kill('SIGTERM');
+      expect(await exited).toEqual([0, null]);
+    } finally {
+      child.kill('SIGKILL');
+    }
+  }, 60_000);
 
   it('has types for both', async () => {
     const text = (head: string): string => `${head}
