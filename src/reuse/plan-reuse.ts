@@ -26,12 +26,14 @@ function exactBase({ candidates, target }: PlanInput): Piece[] {
 
 /**
  * The same user's earlier turn, when it reaches clearly further than the exact prefix does. Its approximate
- * part ends where the suffix begins: the question is computed fresh whatever it stands on.
+ * part ends where the suffix begins: the question is computed fresh whatever it stands on. Where another donor has
+ * more of the beginning exactly (it was healed meanwhile), that comes first.
  */
-function continuationBase(input: PlanInput, exactLength: number): Piece[] | null {
+function continuationBase(input: PlanInput, prefix: readonly Piece[]): Piece[] | null {
   const found = input.candidates.continuation;
   if (!found) return null;
   const { donor } = found;
+  const exactLength = endOf(prefix);
   const longest = Math.min(found.length, input.target.length - 1);
   const exact = Math.min(longest, donor.exactTokens);
   const length = Math.min(longest, Math.max(exact, input.suffixStart));
@@ -43,6 +45,7 @@ function continuationBase(input: PlanInput, exactLength: number): Piece[] | null
     length: end - start,
     exact: start === 0,
   });
+  if (exactLength > exact) return [...prefix, piece(exactLength, length)];
   const pieces = [piece(0, exact), piece(exact, length)].filter((part) => part.length > 0);
   // Nothing exact at the start: the approximate piece begins at 0 and must not claim to be exact.
   return exact > 0 ? pieces : pieces.map((part) => ({ ...part, exact: false }));
@@ -163,7 +166,7 @@ export function planReuse(given: PlanInput): PlanDecision {
     return assemble(input, draftOf(input, exact, []), 'runner-unable');
   }
 
-  const base = continuationBase(input, endOf(exact)) ?? exact;
+  const base = continuationBase(input, exact) ?? exact;
   const plain = assemble(input, draftOf(input, base, []), base.length > 0 ? 'full' : 'no-donor');
   const window = { start: endOf(base), end: Math.min(suffixStart, target.length - 1) };
   if (capabilities.imports !== 'runs') return planWithinReach(input, base, plain, window);

@@ -249,6 +249,23 @@ describe('planReuse, case by case', () => {
     });
   });
 
+  it('takes the beginning from whoever has more of it exactly, and goes on from the same user’s KV', () => {
+    const earlier = donorOf('a', [...document, ...question], { owner: 'o', exactTokens: 60 });
+    const healed = donorOf('b', document.slice(0, 172));
+    const target = [...document, ...question, ...words(40, 34)];
+    const { plan } = planFor([earlier, healed], target, { owner: 'o' });
+    expect(plan!.imports).toEqual([
+      { segment: 'b', donorStart: 0, targetStart: 0, length: 172, exact: true },
+      { segment: 'a', donorStart: 172, targetStart: 172, length: 91, exact: false },
+    ]);
+    // Not for a few tokens more than the exact prefix.
+    const whole = donorOf('c', [...document, ...words(5, 50)]);
+    expect(planFor([earlier, whole], target, { owner: 'o' })).toMatchObject({
+      exactTokens: document.length,
+      importedTokens: 0,
+    });
+  });
+
   it('computes the suffix fresh over approximate KV, but not over an exact prefix', () => {
     const target = [...document, ...question, ...words(6, 34)];
     const earlier = { owner: 'o', promptTokens: document.length + 5 };
