@@ -12,11 +12,12 @@ export interface Rung {
 
 /** More is recomputed around whatever is imported, and less is imported in doubtful cases. */
 function tightened(options: ReuseOptions): ReuseOptions {
-  const { policy, seam, closure, minRun, maxInversionShare } = options;
+  const { policy, seam, contextGrowth, closure, minRun, maxInversionShare } = options;
   return {
     ...options,
     policy: policy === 'semantic' ? 'edit-closure' : policy,
     seam: Math.max(48, 2 * seam),
+    contextGrowth: contextGrowth === 0 ? 2 : Math.min(2, contextGrowth),
     closure: { min: Math.max(64, 2 * closure.min), max: Math.max(128, 2 * closure.max) },
     minRun: Math.max(64, minRun),
     maxInversionShare: Math.min(0.2, maxInversionShare),
