@@ -39,7 +39,7 @@ async function startEngine(settings: Settings) {
     sharedChunkTokens: settings.sharedStepTokens,
     onFault: (error) => process.stderr.write(`${(error as Error).message}\n`),
   });
-  engine.calibrate();
+  await engine.calibrate();
   return { engine, tokenizer, modelId: modelIdOf(model.path) };
 }
 

@@ -45,7 +45,7 @@ export async function runnerCommand(settings: Settings): Promise<void> {
     onFault: (error) => log.error({ err: error }, 'a request failed in the engine'),
     onStoreProblem: (what, error) => log.warn({ err: error }, what),
   });
-  engine.calibrate();
+  await engine.calibrate();
   const server = await serveRunner(engine, { port: settings.port, host: settings.host });
   announceReady(server.port);
   process.stderr.write(

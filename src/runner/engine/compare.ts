@@ -5,8 +5,9 @@ import type { CompareRequest, Comparison, GenerateRequest } from '../../protocol
 import { completePrompt, forcedLogits } from './forced-tokens.ts';
 import type { StepContext } from './forward-rows.ts';
 import { Sequence } from './sequence.ts';
+import type { Work } from './work.ts';
 
-export type Comparing = Generator<undefined, Comparison | null, undefined>;
+export type Comparing = Work<Comparison | null>;
 
 /** As the engine's own requests, but nothing is kept or sent. */
 export function requestOf({ answer, ...request }: CompareRequest): GenerateRequest {
@@ -19,18 +20,21 @@ function* distributions(
   request: GenerateRequest,
   answer: readonly number[],
   step: StepContext,
-): Generator<undefined, Float64Array[] | null, undefined> {
+): Work<Float64Array[] | null> {
   const sequence = new Sequence(request, new AbortController().signal);
   try {
     // Nobody waits for it: it gets the room that is left.
     if (!sequence.isLetIn(step.store)) return null;
-    while (!sequence.hasKv(step.store)) yield;
+    while (!sequence.hasKv(step.store)) yield null;
     if (!sequence.hasRoom()) return null;
     const first = yield* completePrompt(sequence, step);
     if (sequence.degraded !== null) return null;
-    yield;
-    const behind = Array.from(forcedLogits(sequence, step, answer.slice(0, -1)), logSoftmax);
-    return [logSoftmax(first), ...behind];
+    yield null;
+    const logs = [logSoftmax(first)];
+    yield* forcedLogits(sequence, step, answer.slice(0, -1), (logits) => {
+      logs.push(logSoftmax(logits));
+    });
+    return logs;
   } finally {
     sequence.drop();
   }
@@ -43,7 +47,7 @@ export function* compare(given: CompareRequest, step: StepContext): Comparing {
   const request = requestOf(given);
   const planned = yield* distributions(request, given.answer, step);
   if (!planned) return null;
-  yield;
+  yield null;
   const full = yield* distributions({ ...request, plan: null }, given.answer, step);
   if (!full) return null;
   const kls = full.map((log, i) => divergence(log, planned[i]!));

@@ -1,6 +1,7 @@
 // Comparisons that wait for their turn: one at a time, a step at a time, whenever the engine offers one.
 import type { Comparison } from '../../protocol/index.ts';
 import type { Comparing } from './compare.ts';
+import { advance } from './work.ts';
 
 interface Job {
   readonly running: Comparing;
@@ -22,7 +23,7 @@ export class Comparisons {
     });
   }
 
-  step(): void {
+  async step(): Promise<void> {
     const job = this.#jobs[0];
     if (!job) return;
     if (job.signal.aborted) {
@@ -32,8 +33,8 @@ export class Comparisons {
       return;
     }
     try {
-      const { done, value } = job.running.next();
-      if (done) this.#end(() => job.resolve(value));
+      const state = await advance(job.running);
+      if (state.done) this.#end(() => job.resolve(state.value));
     } catch (error) {
       this.#end(() => job.reject(error));
     }

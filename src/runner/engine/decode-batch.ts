@@ -7,6 +7,7 @@ import { tailRow, type KvTail } from '../model/kv-tail.ts';
 import type { Transformer } from '../model/transformer.ts';
 import { sampleToken } from './sampler.ts';
 import type { Sequence } from './sequence.ts';
+import { numbersOf, type Work } from './work.ts';
 
 /** From here on copying a row's keys once costs less than copying them at each step. */
 const LONGEST_TAIL = 32;
@@ -37,7 +38,7 @@ export class DecodeBatch {
   }
 
   /** Feeds the last generated token of each sequence and samples the next ones; at most `capacity`. */
-  step(sequences: readonly Sequence[]): void {
+  *step(sequences: readonly Sequence[]): Work<void> {
     this.#moveLongRows();
     this.#seat(sequences);
     const taken = this.#rows.map((row) => row?.sequence);
@@ -48,7 +49,7 @@ export class DecodeBatch {
       tail: this.#tail,
       tailStarts: this.#rows.map((row) => row?.start ?? this.#columns),
     });
-    const values = this.#read(logits, tail);
+    const values = yield* this.#read(logits, tail);
     const width = values.length / this.#rows.length;
     taken.forEach((sequence, at) => {
       if (!sequence) return;
@@ -58,16 +59,14 @@ export class DecodeBatch {
   }
 
   /** A step that fails leaves everything as it was: it can be tried again. */
-  #read(logits: Tensor2D, tail: KvTail): Float32Array {
+  *#read(logits: Tensor2D, tail: KvTail): Work<Float32Array> {
     try {
-      const values = logits.dataSync<'float32'>();
+      const values = yield* numbersOf(logits);
       this.#replaceTail(tail);
       return values;
     } catch (error) {
       this.#model.tf.dispose([tail.k, tail.v]);
       throw error;
-    } finally {
-      logits.dispose();
     }
   }
 

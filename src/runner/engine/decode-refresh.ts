@@ -4,6 +4,7 @@
 import type { StepContext } from './forward-rows.ts';
 import { sampleToken } from './sampler.ts';
 import type { Sequence } from './sequence.ts';
+import { numbersOf, type Work } from './work.ts';
 
 /** The imported tokens whose turn it is to be computed again, ascending; their old rows are dropped. */
 export function takeStale(sequence: Sequence, { model }: StepContext, count: number): Int32Array {
@@ -23,7 +24,7 @@ export function dueRefresh({ request, stale }: Sequence): number {
 }
 
 /** Feeds the last generated token and the refreshed ones, samples the next. */
-export function decodeWithRefresh(sequence: Sequence, step: StepContext): void {
+export function* decodeWithRefresh(sequence: Sequence, step: StepContext): Work<void> {
   const { request, generated, live } = sequence;
   const rows = Int32Array.from([
     ...takeStale(sequence, step, dueRefresh(sequence)),
@@ -37,7 +38,6 @@ export function decodeWithRefresh(sequence: Sequence, step: StepContext): void {
     logitRows: 1,
   });
   live.append(kv, rows);
-  const values = logits!.dataSync<'float32'>();
-  logits!.dispose();
+  const values = yield* numbersOf(logits!);
   generated.push(sampleToken(values, request.sampling, sequence.random));
 }

@@ -35,6 +35,7 @@ import { Sequence, type Phase } from './sequence.ts';
 import { SpeedMeter } from './speed-meter.ts';
 import { startSequence } from './start-sequence.ts';
 import { keepAnswer, keepPrompt, prefillChunk } from './steps.ts';
+import { finish } from './work.ts';
 
 export interface EngineOptions {
   readonly model: Transformer;
@@ -179,8 +180,8 @@ export class Engine implements Runner {
   }
 
   /** Measures this machine before the first request: also the warm-up of every kernel. */
-  calibrate(): void {
-    this.#speeds.calibrate(this.#options.model);
+  async calibrate(): Promise<void> {
+    await this.#speeds.calibrate(this.#options.model);
     if (this.#options.model.warmUp()) this.#warmUpWhenIdle();
   }
 
@@ -222,7 +223,7 @@ export class Engine implements Runner {
 
   async #compareStep(): Promise<void> {
     if (this.#comparisons.size === 0) return;
-    this.#comparisons.step();
+    await this.#comparisons.step();
     await this.#breath.take();
   }
 
@@ -241,9 +242,9 @@ export class Engine implements Runner {
     return !next || next.hasKv(this.#store) ? next : this.#nextPrefill();
   }
 
-  #prefill(sequence: Sequence): void {
+  async #prefill(sequence: Sequence): Promise<void> {
     if (sequence.phase === 'fetch') startSequence(sequence, this.#step);
-    if (!this.#prefillChunk(sequence)) return;
+    if (!(await this.#prefillChunk(sequence))) return;
     const { numLayers } = this.#options.model.config;
     const computed = sequence.layerTokens / numLayers;
     this.#speeds.observe({ ...sequence.counts, computed }, sequence.timings);
@@ -252,9 +253,9 @@ export class Engine implements Runner {
   }
 
   /** Most likely memory is short: half of what is kept goes, and the prompt is computed once more, cold. */
-  #prefillChunk(sequence: Sequence): boolean {
+  async #prefillChunk(sequence: Sequence): Promise<boolean> {
     try {
-      return prefillChunk(sequence, this.#step);
+      return await prefillChunk(sequence, this.#step);
     } catch (error) {
       if (sequence.degraded === 'import-failed') throw error;
       this.#options.onFault(error);
@@ -270,8 +271,8 @@ export class Engine implements Runner {
     if (decoding.length < all.length) await sleep(1);
     const refreshing = decoding.filter((sequence) => dueRefresh(sequence) > 0);
     for (const sequence of refreshing) {
-      await this.#turn(sequence, () => {
-        decodeWithRefresh(sequence, this.#step);
+      await this.#turn(sequence, async () => {
+        await finish(decodeWithRefresh(sequence, this.#step));
         this.#emitToken(sequence);
       });
     }
@@ -283,7 +284,7 @@ export class Engine implements Runner {
 
   async #decodeBatch(sequences: readonly Sequence[]): Promise<void> {
     try {
-      this.#batchStep(sequences);
+      await this.#batchStep(sequences);
       for (const sequence of sequences) this.#emitToken(sequence);
     } catch (error) {
       // A step has no fault of one sequence: what fails is the machine (memory).
@@ -296,14 +297,14 @@ export class Engine implements Runner {
   }
 
   /** Where memory is short, once more without half of what is kept. */
-  #batchStep(sequences: readonly Sequence[]): void {
+  async #batchStep(sequences: readonly Sequence[]): Promise<void> {
     try {
-      this.#batch.step(sequences);
+      await finish(this.#batch.step(sequences));
     } catch (error) {
       if (!isOutOfMemory(error)) throw error;
       this.#options.onFault(error);
       this.#store.shed();
-      this.#batch.step(sequences);
+      await finish(this.#batch.step(sequences));
     }
   }
 
@@ -322,9 +323,9 @@ export class Engine implements Runner {
     return sequence.phase !== 'done';
   }
 
-  async #turn(sequence: Sequence, work: () => void): Promise<void> {
+  async #turn(sequence: Sequence, work: () => void | Promise<void>): Promise<void> {
     try {
-      if (this.#goesOn(sequence)) work();
+      if (this.#goesOn(sequence)) await work();
     } catch (error) {
       this.#fail(sequence, error);
     }

@@ -5,6 +5,7 @@ import type { StepContext } from './forward-rows.ts';
 import { prefill } from './prefill.ts';
 import type { Prefill, Sequence } from './sequence.ts';
 import { startSequence } from './start-sequence.ts';
+import { numbersOf, type Work } from './work.ts';
 
 /** Rows with logits of one pass: 12 MB. */
 const LOGIT_ROWS = 64;
@@ -15,12 +16,13 @@ export function* completePrompt(sequence: Sequence, step: StepContext): Prefill 
   return yield* prefill(sequence, step);
 }
 
-/** The logits behind each of these tokens, computed behind what the sequence holds. */
+/** `onLogits` gets those behind each of these tokens, computed behind what the sequence holds. */
 export function* forcedLogits(
   sequence: Sequence,
   step: StepContext,
   tokens: readonly number[],
-): Generator<Float32Array, void, undefined> {
+  onLogits: (logits: Float32Array) => void,
+): Work<void> {
   const { request, generated, live } = sequence;
   const { tf } = step.model;
   for (let at = 0; at < tokens.length;) {
@@ -41,10 +43,9 @@ export function* forcedLogits(
       logitRows: count,
     });
     live.append(kv, rows);
-    const values = logits!.dataSync<'float32'>();
-    logits!.dispose();
+    const values = yield* numbersOf(logits!);
     const width = values.length / count;
-    for (let row = 0; row < count; row++) yield values.subarray(row * width, (row + 1) * width);
+    for (let row = 0; row < count; row++) onLogits(values.subarray(row * width, (row + 1) * width));
     at += count;
   }
 }

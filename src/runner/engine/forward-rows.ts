@@ -11,6 +11,7 @@ import {
 import type { KvStore } from '../store/kv-store.ts';
 import type { LiveKv } from './live-kv.ts';
 import type { Sequence } from './sequence.ts';
+import { numbersOf, type Work } from './work.ts';
 
 export interface StepContext {
   readonly model: Transformer;
@@ -27,8 +28,17 @@ export interface RowsInput {
   /** `hidden` is that of all rows. Absent = all layers. */
   readonly part?: ForwardPart | undefined;
   readonly logits: boolean;
-  /** Called behind each chunk; `hidden` is its own to keep. */
-  readonly onChunk?: (output: ForwardOutput, keys: Int32Array) => void;
+  /** Called behind each chunk. */
+  readonly onChunk?: (chunk: Chunk) => void;
+}
+
+/** What a chunk leaves beside its K and V. */
+export interface Chunk {
+  /** Its own to keep. */
+  readonly hidden: Tensor2D | undefined; // [rows, hidden]
+  readonly attention: Float32Array | null; // [keys]
+  /** Positions of the keys. */
+  readonly keys: Int32Array;
 }
 
 /** Pauses between chunks. The logits are those behind the last row; empty when not asked for. */
@@ -36,24 +46,24 @@ export function* forwardRows(
   sequence: Sequence,
   step: StepContext,
   input: RowsInput,
-): Generator<undefined, Float32Array, undefined> {
+): Work<Float32Array> {
   const { positions } = input;
-  let logits = new Float32Array(0);
+  let logits: Float32Array = new Float32Array(0);
   for (let start = 0; start < positions.length;) {
-    if (start > 0) yield;
+    if (start > 0) yield null;
     const end = Math.min(start + step.chunkSize(), positions.length);
-    logits = forwardChunk(sequence, step, input, { start, end }) ?? logits;
+    logits = (yield* forwardChunk(sequence, step, input, { start, end })) ?? logits;
     start = end;
   }
   return logits;
 }
 
-function forwardChunk(
+function* forwardChunk(
   sequence: Sequence,
   { model }: StepContext,
   { positions, kv, part, logits, onChunk }: RowsInput,
   { start, end }: TokenRange,
-): Float32Array<ArrayBuffer> | null {
+): Work<Float32Array | null> {
   const rows = positions.slice(start, end);
   const last = end === positions.length;
   const hidden = part?.hidden
@@ -77,8 +87,7 @@ function forwardChunk(
   sequence.timings.overheadMs += output.overheadMs;
   if (logits) sequence.computed += rows.length;
   sequence.layerTokens += rows.length * (part ? part.end - part.first : model.config.numLayers);
-  onChunk?.(output, keyPositions(input));
-  const values = output.logits?.dataSync<'float32'>();
-  output.logits?.dispose();
-  return values ? new Float32Array(values) : null;
+  const attention = output.attention ? yield* numbersOf(output.attention) : null;
+  onChunk?.({ hidden: output.hidden, attention, keys: keyPositions(input) });
+  return output.logits ? yield* numbersOf(output.logits) : null;
 }

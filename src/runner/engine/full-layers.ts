@@ -6,6 +6,7 @@ import type { Tf } from '../backend/index.ts';
 import { forwardRows, type StepContext } from './forward-rows.ts';
 import { LiveKv } from './live-kv.ts';
 import type { Sequence } from './sequence.ts';
+import type { Work } from './work.ts';
 
 /** The layer whose V and attention are compared: the first that has seen its context (CacheBlend §4.3). */
 export const SCORED_LAYER = 1;
@@ -22,11 +23,7 @@ export class FullLayers {
   }
 
   /** Computes all positions but the exact imports. `attention` [tokens]: column sums of the scored layer, added. */
-  *compute(
-    sequence: Sequence,
-    step: StepContext,
-    attention: Float64Array | null,
-  ): Generator<undefined, void, undefined> {
+  *compute(sequence: Sequence, step: StepContext, attention: Float64Array | null): Work<void> {
     const { live, kept, fresh } = sequence;
     this.#positions = Int32Array.from([...kept, ...fresh]).sort();
     const computed = new Set(this.#positions);
@@ -38,9 +35,9 @@ export class FullLayers {
       kv: this.kv,
       part: { first: 0, end: this.count, hidden: null, ...(attention && { attentionOf: scored }) },
       logits: false,
-      onChunk: (output, keys) => {
-        this.#hidden.push(output.hidden!);
-        output.attention?.forEach((sum, key) => (attention![keys[key]!]! += sum));
+      onChunk: ({ hidden, attention: sums, keys }) => {
+        this.#hidden.push(hidden!);
+        sums?.forEach((sum, key) => (attention![keys[key]!]! += sum));
       },
     });
   }

@@ -11,6 +11,7 @@ import { forwardRows, type StepContext } from './forward-rows.ts';
 import { FullLayers, SCORED_LAYER } from './full-layers.ts';
 import { deviationScores, queryScores } from './score-tokens.ts';
 import type { Prefill, Sequence } from './sequence.ts';
+import type { Work } from './work.ts';
 
 /** How many first layers this plan computes for every token. */
 function fullLayersOf({ request: { plan } }: Sequence): number {
@@ -44,11 +45,7 @@ function* wholeDepth(sequence: Sequence, step: StepContext): Prefill {
   return yield* forwardRows(sequence, step, input);
 }
 
-function* firstStages(
-  sequence: Sequence,
-  step: StepContext,
-  full: FullLayers,
-): Generator<undefined, void, undefined> {
+function* firstStages(sequence: Sequence, step: StepContext, full: FullLayers): Work<void> {
   const topUp = sequence.request.plan!.topUp;
   if (topUp?.selector === 'query-attention') {
     addPicks(sequence, yield* queryScores(sequence, step, full), topUp);
@@ -58,7 +55,7 @@ function* firstStages(
   } else {
     yield* full.compute(sequence, step, null);
   }
-  yield;
+  yield null;
 }
 
 function* deepLayers(sequence: Sequence, step: StepContext, full: FullLayers): Prefill {

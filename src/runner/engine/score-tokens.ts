@@ -6,20 +6,18 @@ import { forwardRows, type StepContext } from './forward-rows.ts';
 import { SCORED_LAYER, type FullLayers } from './full-layers.ts';
 import type { LiveKv } from './live-kv.ts';
 import type { Sequence } from './sequence.ts';
+import { numbersOf, type Work } from './work.ts';
 
-/** What scoring yields: one number for each kept position. */
-type Scoring = Generator<undefined, Float32Array, undefined>;
+/** Ends with one number for each kept position. */
+type Scoring = Work<Float32Array>;
 
 /** L1 distance of fresh V from imported V (CacheBlend, arXiv 2405.16444 §4.3). */
-function valueDistances(tf: Tf, fresh: LiveKv, imported: LiveKv, at: Int32Array): Float32Array {
-  const distances = tf.tidy(() => {
+function valueDistances(tf: Tf, fresh: LiveKv, imported: LiveKv, at: Int32Array): Tensor1D {
+  return tf.tidy(() => {
     const a = fresh.copyRows(tf, at, SCORED_LAYER, SCORED_LAYER + 1);
     const b = imported.copyRows(tf, at, SCORED_LAYER, SCORED_LAYER + 1);
     return tf.sum<Tensor1D>(tf.abs(tf.sub(a.v, b.v)), [0, 1, 3]); // [rows]
   });
-  const values = distances.dataSync<'float32'>().slice();
-  distances.dispose();
-  return values;
 }
 
 /** Distance of V alone, or times the attention that the token receives (DHD, arXiv 2503.16525 §4.3). */
@@ -31,7 +29,9 @@ export function* deviationScores(
 ): Scoring {
   const attention = byAttention ? new Float64Array(sequence.request.tokens.length) : null;
   yield* full.compute(sequence, step, attention);
-  const distances = valueDistances(step.model.tf, full.kv, sequence.live, sequence.kept);
+  const distances = yield* numbersOf(
+    valueDistances(step.model.tf, full.kv, sequence.live, sequence.kept),
+  );
   if (!attention) return distances;
   return distances.map((distance, i) => distance * attention[sequence.kept[i]!]!);
 }
@@ -45,7 +45,7 @@ export function* queryScores(sequence: Sequence, step: StepContext, full: FullLa
   const { tf } = step.model;
   if (full.count > 0) {
     yield* full.compute(sequence, step, null);
-    yield;
+    yield null;
   }
   const attention = new Float64Array(sequence.request.tokens.length);
   const positions = sequence.asking;
@@ -58,8 +58,8 @@ export function* queryScores(sequence: Sequence, step: StepContext, full: FullLa
       kv,
       part: { first: full.count, end: numLayers, hidden, attentionOf: layers },
       logits: false,
-      onChunk: (output, keys) => {
-        output.attention!.forEach((sum, key) => (attention[keys[key]!]! += sum));
+      onChunk: ({ attention: sums, keys }) => {
+        sums!.forEach((sum, key) => (attention[keys[key]!]! += sum));
       },
     });
   } finally {

@@ -14,6 +14,7 @@ import type { Bringing, KvStore, Wanted } from '../store/kv-store.ts';
 import type { LiveLease } from '../store/live-leases.ts';
 import { LiveKv } from './live-kv.ts';
 import { seededRandom } from './sampler.ts';
+import type { Work } from './work.ts';
 
 /** Tokens of an answer that room is made for at a time. */
 const GROWTH = 32;
@@ -27,7 +28,7 @@ const broken = {
 export type Phase = 'waiting' | 'fetch' | 'prefill' | 'keep' | 'decode' | 'done';
 
 /** A prefill that pauses after each chunk; ends with the logits behind the last token. */
-export type Prefill = Generator<undefined, Float32Array, undefined>;
+export type Prefill = Work<Float32Array>;
 
 export class Sequence {
   readonly request: GenerateRequest;

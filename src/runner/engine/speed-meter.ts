@@ -22,8 +22,8 @@ export class SpeedMeter {
     return this.#table;
   }
 
-  calibrate(model: Transformer): void {
-    const timePrefill = (rows: number): number => {
+  async calibrate(model: Transformer): Promise<void> {
+    const timePrefill = async (rows: number): Promise<number> => {
       const start = performance.now();
       const output = model.forward({
         ids: new Int32Array(rows),
@@ -32,19 +32,19 @@ export class SpeedMeter {
         pastPositions: new Int32Array(0),
         logitRows: 1,
       });
-      output.logits?.dataSync();
-      output.logits?.dispose();
+      await output.logits!.data();
+      output.logits!.dispose();
       disposeBlock(output.kv);
       return performance.now() - start;
     };
-    timePrefill(SMALL);
-    const small = timePrefill(SMALL);
+    await timePrefill(SMALL);
+    const small = await timePrefill(SMALL);
     if (small > PATIENCE_MS) {
       this.#table = { ...this.#table, prefillFixedMs: small / 4, prefillMsPerToken: small / SMALL };
       return;
     }
-    timePrefill(LARGE);
-    const large = timePrefill(LARGE);
+    await timePrefill(LARGE);
+    const large = await timePrefill(LARGE);
     const perToken = Math.max(0.001, (large - small) / (LARGE - SMALL));
     this.#table = {
       ...this.#table,

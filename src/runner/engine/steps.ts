@@ -5,30 +5,32 @@ import type { StepContext } from './forward-rows.ts';
 import { prefill } from './prefill.ts';
 import { sampleToken } from './sampler.ts';
 import type { Prefill, Sequence } from './sequence.ts';
+import { advance } from './work.ts';
 
 /** Computes the next chunk; behind the last one samples the first token and returns true. */
-export function prefillChunk(sequence: Sequence, step: StepContext): boolean {
+export async function prefillChunk(sequence: Sequence, step: StepContext): Promise<boolean> {
   const start = performance.now();
   sequence.prefill ??= prefill(sequence, step);
-  const { done, value: logits } = advance(sequence, sequence.prefill);
+  const logits = await goOn(sequence, sequence.prefill);
   sequence.timings.prefillMs += performance.now() - start;
-  if (!done) return false;
+  if (!logits) return false;
   sequence.prefill = null;
   sequence.generated.push(sampleToken(logits, sequence.request.sampling, sequence.random));
   sequence.phase = 'keep';
   return true;
 }
 
-/** A top-up or full layers that fail cost time, not the answer; a plain prefill has nothing to fall back to. */
-function advance(sequence: Sequence, running: Prefill): IteratorResult<undefined, Float32Array> {
+/** Null before the end. A top-up or full layers that fail cost time, not the answer; a plain prefill has nothing to fall back to. */
+async function goOn(sequence: Sequence, running: Prefill): Promise<Float32Array | null> {
   try {
-    return running.next();
+    const state = await advance(running);
+    return state.done ? state.value : null;
   } catch (error) {
     const { plan } = sequence.request;
     const extras = plan !== null && (plan.topUp !== null || plan.fullLayers > 0);
     if (!extras || sequence.degraded === 'import-failed') throw error;
     sequence.goCold();
-    return { done: false, value: undefined };
+    return null;
   }
 }
 

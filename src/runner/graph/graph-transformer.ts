@@ -1,7 +1,7 @@
 // The transformer with its forward pass as one TensorFlow graph, where the backend can run one (the native
 // backends). Same inputs, same outputs, same numbers up to summation order; the eager pass stays as the
 // reference and serves what the graph does not (logits of more than the last row).
-import type { NamedTensorMap, Tensor2D, Tensor4D, Tensor5D } from '@tensorflow/tfjs-core';
+import type { NamedTensorMap, Tensor1D, Tensor2D, Tensor4D, Tensor5D } from '@tensorflow/tfjs-core';
 import type { Tf } from '../backend/index.ts';
 import type { KvBlock } from '../model/kv-block.ts';
 import type { KvTail } from '../model/kv-tail.ts';
@@ -141,13 +141,11 @@ export class GraphTransformer extends Transformer {
         [ports.pastK]: past.k,
         [ports.pastV]: past.v,
       });
-      const attention = output[ports.attention]?.dataSync<'float32'>().slice();
-      output[ports.attention]?.dispose();
       return {
         kv: { k: output[ports.k] as Tensor4D, v: output[ports.v] as Tensor4D },
         logits: (output[ports.logits] as Tensor2D | undefined) ?? null,
         hidden: output[ports.hiddenOut] as Tensor2D | undefined,
-        attention,
+        attention: output[ports.attention] as Tensor1D | undefined,
         overheadMs,
       };
     } finally {

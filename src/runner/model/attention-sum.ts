@@ -32,10 +32,11 @@ export class AttentionSum {
     };
   }
 
-  take(): Float32Array | undefined {
-    const values = this.#sum?.dataSync<'float32'>().slice();
-    this.dispose();
-    return values;
+  /** The caller owns it; undefined when no layer was listened to. */
+  take(): Tensor1D | undefined {
+    const sum = this.#sum ?? undefined;
+    this.#sum = null;
+    return sum;
   }
 
   dispose(): void {

@@ -1,7 +1,15 @@
 // The decoder-only forward pass over any set of rows (token positions), reading like the figure. It
 // knows positions, not plans: imported KV arrives as past keys, fresh K/V joins them before attention,
 // and a key is visible when its position is not behind the query's (design: runner rule 2).
-import type { Rank, Tensor, Tensor2D, Tensor3D, Tensor4D, Tensor5D } from '@tensorflow/tfjs-core';
+import type {
+  Rank,
+  Tensor,
+  Tensor1D,
+  Tensor2D,
+  Tensor3D,
+  Tensor4D,
+  Tensor5D,
+} from '@tensorflow/tfjs-core';
 import type { Tf } from '../backend/index.ts';
 import { AttentionSum, type AttentionListener, type LayerRange } from './attention-sum.ts';
 import { blockTokens, joinBlocks, type KvBlock } from './kv-block.ts';
@@ -45,8 +53,8 @@ export interface ForwardOutput {
   readonly logits: Tensor2D | null; // [logitRows, vocab]
   /** The rows behind the part's last layer when others follow; the caller owns it. */
   readonly hidden?: Tensor2D | undefined; // [rows, hidden]
-  /** What all rows and heads of the asked layers attended to each key. */
-  readonly attention?: Float32Array | undefined; // [keys]
+  /** What all rows and heads of the asked layers attended to each key; the caller owns it. */
+  readonly attention?: Tensor1D | undefined; // [keys]
   /** Milliseconds spent on masks, tables and joining caches, as opposed to the network itself. */
   readonly overheadMs: number;
 }

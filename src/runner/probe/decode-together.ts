@@ -3,6 +3,7 @@ import { DecodeBatch } from '../engine/decode-batch.ts';
 import { decodeWithRefresh, dueRefresh } from '../engine/decode-refresh.ts';
 import type { StepContext } from '../engine/forward-rows.ts';
 import type { Sequence } from '../engine/sequence.ts';
+import { finishNow } from '../engine/work.ts';
 
 /** Sequences that have their first token; each goes on to a stop token or its most tokens. Their KV is freed. */
 export function decodeTogether(step: StepContext, sequences: readonly Sequence[]): void {
@@ -14,9 +15,9 @@ export function decodeTogether(step: StepContext, sequences: readonly Sequence[]
       running = running.concat(waiting.splice(0, batch.capacity - running.length)).filter(goesOn);
       if (running.length === 0 && waiting.length === 0) return;
       const alone = running.filter((sequence) => dueRefresh(sequence) > 0);
-      for (const sequence of alone) decodeWithRefresh(sequence, step);
+      for (const sequence of alone) finishNow(decodeWithRefresh(sequence, step));
       const together = running.filter((sequence) => !alone.includes(sequence));
-      if (together.length > 0) batch.step(together);
+      if (together.length > 0) finishNow(batch.step(together));
     }
   } finally {
     batch.clear();

@@ -16,6 +16,7 @@ import type { StepContext } from '../engine/forward-rows.ts';
 import { sampleToken } from '../engine/sampler.ts';
 import { Sequence } from '../engine/sequence.ts';
 import { keepPrompt } from '../engine/steps.ts';
+import { finishNow } from '../engine/work.ts';
 import { shareBlock } from '../model/kv-block.ts';
 import { layoutOf } from '../model/model-config.ts';
 import type { Transformer } from '../model/transformer.ts';
@@ -48,10 +49,7 @@ export class ProbedPrompt {
   constructor(sequence: Sequence, step: StepContext) {
     this.#sequence = sequence;
     this.#step = step;
-    const running = completePrompt(sequence, step);
-    let next = running.next();
-    while (!next.done) next = running.next();
-    this.#first = next.value;
+    this.#first = finishNow(completePrompt(sequence, step));
     if (sequence.degraded !== null) {
       throw new KvShareError('internal_error', `A plan was not applied: ${sequence.degraded}.`);
     }
@@ -78,7 +76,10 @@ export class ProbedPrompt {
     yield this.#first;
     const copy = this.#fork();
     try {
-      yield* forcedLogits(copy, this.#step, answer.slice(0, -1));
+      const behind: Float32Array[] = [];
+      const given = answer.slice(0, -1);
+      finishNow(forcedLogits(copy, this.#step, given, (logits) => behind.push(logits)));
+      yield* behind;
     } finally {
       copy.live.clear();
     }
@@ -91,7 +92,7 @@ export class ProbedPrompt {
     try {
       let [logits, fed] = [this.#first, answer.slice()];
       while (answer.length < maxTokens && !stopTokens.includes(answer.at(-1) ?? -1)) {
-        for (const behind of forcedLogits(copy, this.#step, fed)) logits = behind;
+        finishNow(forcedLogits(copy, this.#step, fed, (behind) => (logits = behind)));
         fed = [mostLikely(logits)];
         answer.push(...fed);
       }

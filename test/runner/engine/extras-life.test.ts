@@ -1,4 +1,5 @@
 // What plans with extras leave behind: refreshed KV while decoding, no tensors, and an answer when they fail.
+import type { Rank } from '@tensorflow/tfjs-core';
 import { describe, expect, it } from '@jest/globals';
 import type { ReusePlan } from '../../../src/protocol/index.ts';
 import { mixedPrompt, positionsOf, tokensOf, topUpOf } from '../../support/extra-plans.ts';
@@ -241,9 +242,10 @@ describe('when choosing fails', () => {
     const baseline = tf.memory().numTensors;
     const forward = model.forward.bind(model);
     model.forward = (input) => {
-      const output = forward(input);
-      output.attention?.fill(NaN);
-      return output;
+      const { attention, ...output } = forward(input);
+      if (!attention) return output;
+      attention.dispose();
+      return { ...output, attention: tf.fill<Rank.R1>(attention.shape, NaN) };
     };
     const request = requestOf(target, {
       plan: plan({ topUp: topUpOf('query-attention', 0.2) }),
