@@ -2,7 +2,7 @@
 import { kvAdmissions, kvHostFormats } from './config-kv.ts';
 import { didYouMean } from './nearest-name.ts';
 import type { Flags, Given } from './flags.ts';
-import { backendRequests } from './runner/backend/index.ts';
+import { backendRequests, gpuSubstitutes } from './runner/backend/index.ts';
 import { precisions } from './runner/precisions.ts';
 import { schedulers } from './runner/schedulers.ts';
 
@@ -44,6 +44,11 @@ export const backendFlags = {
     names: backendRequests,
     fallback: 'auto',
     does: 'forces one; auto takes the best that runs',
+  },
+  'without-gpu': {
+    names: gpuSubstitutes,
+    fallback: 'refuse',
+    does: 'what --backend webgpu or tensorflow-gpu does where there is none',
   },
 } as const satisfies Flags;
 

@@ -133,6 +133,7 @@ const valueOf: Record<SettingName, (settings: Settings) => unknown> = {
   'cache-dir': ({ cacheDir }) => cacheDir,
   model: ({ modelPath }) => modelPath,
   backend: ({ backend }) => backend,
+  'without-gpu': ({ withoutGpu }) => withoutGpu,
   scheduler: ({ scheduler }) => scheduler,
   precision: ({ precision }) => precision,
   'step-tokens': ({ stepTokens }) => stepTokens,

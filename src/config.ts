@@ -31,7 +31,12 @@ import {
 import { parseLogLevels, type LogLevels } from './config-log.ts';
 import { KvShareError } from './errors.ts';
 import { parseGiven, type Flags } from './flags.ts';
-import { backendRequests, type BackendRequest } from './runner/backend/index.ts';
+import {
+  backendRequests,
+  gpuSubstitutes,
+  type BackendRequest,
+  type GpuSubstitute,
+} from './runner/backend/index.ts';
 import { precisions, type Precision } from './runner/precisions.ts';
 import { schedulers, type Scheduler } from './runner/schedulers.ts';
 
@@ -42,6 +47,7 @@ export interface Settings extends FileSettings {
   /** Explicit model file; null = the pinned default model. */
   readonly modelPath: string | null;
   readonly backend: BackendRequest;
+  readonly withoutGpu: GpuSubstitute;
   /** Most bytes of KV kept by the runner. */
   readonly kvBytes: number;
   /** Order in which the runner serves waiting requests. */
@@ -118,6 +124,7 @@ type Pick = <N extends SettingName, T>(
 /** How the runner computes. */
 const computing = (pick: Pick) => ({
   backend: pick('backend', oneOf<BackendRequest>(backendRequests)),
+  withoutGpu: pick('without-gpu', oneOf<GpuSubstitute>(gpuSubstitutes)),
   scheduler: pick('scheduler', oneOf(schedulers)),
   precision: pick('precision', oneOf(precisions)),
   stepTokens: pick('step-tokens', parseCount),

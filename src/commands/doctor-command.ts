@@ -18,10 +18,13 @@ import { modelIdOf } from '../open-model/index.ts';
 
 const NATIVE = ['tensorflow', 'tensorflow-gpu'];
 
-async function checkBackend({ backend, cacheDir }: Settings): Promise<Finding> {
+async function checkBackend({ backend, cacheDir, withoutGpu }: Settings): Promise<Finding> {
   const finding = findingsOf('backend');
   try {
-    const found = await loadBackend({ requested: backend, cacheDir, allowBuild: false });
+    const found = await loadBackend({
+      ...{ requested: backend, cacheDir, allowBuild: false },
+      allowCpu: withoutGpu === 'cpu',
+    });
     const says = `${found.name}: ${found.description}`;
     if (backend !== 'auto' || NATIVE.includes(found.name)) return finding.ok(says);
     const why = found.tried.find(({ name }) => name === 'tensorflow')?.reason ?? 'unknown';

@@ -1,13 +1,19 @@
-// `kvshare native`: builds the native TensorFlow backend into the cache, or says that it is there.
+// `kvshare native`: gets a backend that does not come with npm install into the cache, or says that it is there.
 import type { Settings } from '../config.ts';
 import type { Switches } from './catalog/index.ts';
-import { buildNative } from '../native/index.ts';
+import { KvShareError } from '../errors.ts';
+import { buildNative, fetchWebgpu } from '../native/index.ts';
 import { progressPrinter } from './progress.ts';
 
 export async function nativeCommand(settings: Settings, { json }: Switches): Promise<void> {
+  const { backend, cacheDir } = settings;
+  if (backend === 'wasm' || backend === 'cpu') {
+    throw new KvShareError('config_invalid', `--backend ${backend} comes with npm install.`);
+  }
   const progress = progressPrinter(process.stderr);
   try {
-    const found = await buildNative({ cacheDir: settings.cacheDir, onProgress: progress.step });
+    const get = backend === 'webgpu' ? fetchWebgpu : buildNative;
+    const found = await get({ cacheDir, onProgress: progress.step });
     progress.end();
     const line = `${found.built ? 'built' : 'already there'}: ${found.packageDir}`;
     process.stdout.write(`${json ? JSON.stringify(found) : line}\n`);

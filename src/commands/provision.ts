@@ -40,6 +40,7 @@ export async function provisionBackend(settings: Settings): Promise<Backend> {
       requested: settings.backend,
       cacheDir: settings.cacheDir,
       allowBuild: true,
+      allowCpu: settings.withoutGpu === 'cpu',
       onProgress: progress.step,
     });
   } finally {

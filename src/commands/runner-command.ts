@@ -1,15 +1,23 @@
 // `kvshare runner`: model + backend + engine behind the runner port. Sees token ids, never text.
 import { randomBytes } from 'node:crypto';
 import type { Settings } from '../config.ts';
-import { multipliesBf16 } from '../runner/backend/index.ts';
+import { multipliesBf16, type Backend } from '../runner/backend/index.ts';
 import { loadEngine } from '../runner/load-engine.ts';
 import { serveRunner } from '../runner/server.ts';
 import { announceReady } from '../serve/index.ts';
-import { createLog } from '../telemetry/index.ts';
+import { createLog, type Log } from '../telemetry/index.ts';
 import { modelIdOf } from '../open-model/index.ts';
 import { provisionBackend, provisionModel, provisionTokenizer } from './provision.ts';
 import { startTraces } from './start-traces.ts';
 import { runUntilSignal } from './run-until-signal.ts';
+
+/** A backend that has failed stays failed: whoever keeps this process alive starts another one. */
+function endWhenFailed({ failed }: Backend, log: Log): void {
+  void failed?.then((why) => {
+    log.error({}, why);
+    process.exit(1);
+  });
+}
 
 /** Backends whose tensors are not in host memory. */
 const hasOwnMemory = new Set(['tensorflow-gpu', 'webgpu']);
@@ -18,6 +26,7 @@ export async function runnerCommand(settings: Settings): Promise<void> {
   const stopTraces = await startTraces(settings, 'kvshare-runner');
   const log = createLog({ level: settings.logLevels.runner, name: 'runner' });
   const backend = await provisionBackend(settings);
+  endWhenFailed(backend, log);
   const model = await provisionModel(settings);
   const { hostBytes, hostFormat } = settings.kv;
   if (hostBytes > 0 && hostFormat === 'fp32' && !hasOwnMemory.has(backend.name)) {

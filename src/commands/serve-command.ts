@@ -13,6 +13,7 @@ import { startSidecar } from './sidecar-command.ts';
 
 const runnerArgs = (settings: Settings): string[] => [
   ...['--backend', settings.backend],
+  ...['--without-gpu', settings.withoutGpu],
   ...['--kv-bytes', `${settings.kvBytes}`],
   ...['--scheduler', settings.scheduler],
   ...['--precision', settings.precision],

@@ -1,2 +1,3 @@
-// Builds the native TensorFlow backend where no prebuilt one can be had. Knows nothing of models.
+// Gets the backends that do not come with npm install: builds TensorFlow's, fetches WebGPU's. Knows nothing of models.
 export { buildNative, findNative } from './build-native.ts';
+export { fetchWebgpu, findWebgpu } from './fetch-webgpu.ts';

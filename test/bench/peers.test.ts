@@ -73,8 +73,8 @@ it('times bare products and leaves no tensor behind', async () => {
     head: [24, 50],
     attention: { layers: 2, kvHeads: 2, group: 2, headDim: 8 },
   } as const;
-  const many = timeBareProducts(tf, sizes, { rows: 1024, repeat: 2 });
-  const few = timeBareProducts(tf, sizes, { rows: 8, repeat: 2 });
+  const many = await timeBareProducts(tf, sizes, { rows: 1024, repeat: 2 });
+  const few = await timeBareProducts(tf, sizes, { rows: 8, repeat: 2 });
   expect(few.weightsMs).toBeGreaterThan(0);
   expect(many.weightsMs).toBeGreaterThan(few.weightsMs);
   expect(many.attentionMs).toBeGreaterThan(few.attentionMs);

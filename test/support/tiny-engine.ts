@@ -1,9 +1,10 @@
-// The tiny random model on TensorFlow.js' plain CPU backend: engine, transformer and oracle side by side.
+// The tiny random model, on TensorFlow.js' plain CPU backend unless told otherwise: engine, transformer and oracle side
+// by side.
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Tensor2D } from '@tensorflow/tfjs-core';
 import type { GgufFile } from '../../src/gguf/index.ts';
-import { loadBackend } from '../../src/runner/backend/index.ts';
+import { loadBackend, type Backend } from '../../src/runner/backend/index.ts';
 import type { DiskStore } from '../../src/runner/store/disk/disk-store.ts';
 import type { KvTiers } from '../../src/runner/store/kv-store-options.ts';
 import { Engine } from '../../src/runner/engine/engine.ts';
@@ -113,41 +114,50 @@ export function watched(model: Transformer): Watched {
 export const TINY_VOCABULARY = 50;
 export const FINGERPRINT = 'tiny-fingerprint';
 
+export interface TinyOptions {
+  maxKvBytes?: number;
+  memoryWaitMs?: number;
+  tiers?: KvTiers;
+  disk?: DiskStore | null;
+  chunkTokens?: number;
+  sharedChunkTokens?: number;
+  maxRunning?: number;
+  onFault?: (error: unknown) => void;
+  scheduler?: Scheduler;
+  generation?: string;
+  seed?: number;
+  vocabulary?: number;
+  contextLength?: number;
+  native?: boolean;
+}
+
+type Build<Model extends Transformer> = (
+  ...parts: ConstructorParameters<typeof Transformer>
+) => Model | Promise<Model>;
+
 /** TensorFlow's own library and graphs, as they serve, where they are in the cache; else op by op in plain JavaScript. */
-async function loadTiny(oracle: OracleModel, native: boolean, contextLength?: number) {
+export async function tinyEngine(options: TinyOptions = {}) {
+  const native = options.native === true;
   const backend = await loadBackend({
     requested: native ? 'tensorflow' : 'cpu',
     cacheDir: native ? join(homedir(), '.cache', 'kvshare') : '/nonexistent',
     allowBuild: false,
   });
-  const { tf } = backend;
-  const file = tinyGguf(oracle, contextLength);
-  const config = readModelConfig(file);
-  const weights = await loadWeights(tf, file, config);
-  const graphs = native ? await GraphTransformer.load(tf, config, weights) : null;
-  return { backend, model: watched(graphs ?? new Transformer(tf, config, weights)) };
+  return tinyEngineOn(backend, options, async (...parts) =>
+    watched(native ? await GraphTransformer.load(...parts) : new Transformer(...parts)),
+  );
 }
 
-export async function tinyEngine(
-  options: {
-    maxKvBytes?: number;
-    memoryWaitMs?: number;
-    tiers?: KvTiers;
-    disk?: DiskStore | null;
-    chunkTokens?: number;
-    sharedChunkTokens?: number;
-    maxRunning?: number;
-    onFault?: (error: unknown) => void;
-    scheduler?: Scheduler;
-    generation?: string;
-    seed?: number;
-    vocabulary?: number;
-    contextLength?: number;
-    native?: boolean;
-  } = {},
+export async function tinyEngineOn<Model extends Transformer>(
+  backend: Backend,
+  options: TinyOptions,
+  build: Build<Model>,
 ) {
   const oracle = tinyModel(options.vocabulary ?? TINY_VOCABULARY, options.seed ?? 1);
-  const { backend, model } = await loadTiny(oracle, options.native === true, options.contextLength);
+  const { tf } = backend;
+  const file = tinyGguf(oracle, options.contextLength);
+  const config = readModelConfig(file);
+  const model = await build(tf, config, await loadWeights(tf, file, config));
   const engine = new Engine({
     model,
     modelId: 'tiny',

@@ -62,11 +62,14 @@ export const serving = {
     examples: ['kvshare embedder --port 8082'],
   },
   native: {
-    does: 'builds the native TensorFlow backend into the cache',
-    flags: { 'cache-dir': cacheDir, ...jsonFlag },
+    does: 'gets a backend into the cache that does not come with npm install',
+    flags: { backend: backendFlags.backend, 'cache-dir': cacheDir, ...jsonFlag },
     hasSettings: true,
-    notes: ['Needs npm, python3 with pip, make and g++; downloads 274 MB.'],
-    examples: ['kvshare native'],
+    notes: [
+      'auto and tensorflow: builds TensorFlow’s; needs npm, python3 with pip, make and g++, downloads 274 MB.',
+      'webgpu: fetches Dawn and what TensorFlow.js needs of it, with npm alone, 200 MB.',
+    ],
+    examples: ['kvshare native', 'kvshare native --backend webgpu'],
   },
   provision: {
     does: 'downloads model and word vectors, builds or finds the best backend',

@@ -12,9 +12,15 @@ export const backendRequests = [
   'cpu',
 ] as const;
 export type BackendRequest = (typeof backendRequests)[number];
+/** What a GPU backend that was asked for does without a GPU. */
+export const gpuSubstitutes = ['refuse', 'cpu'] as const;
+export type GpuSubstitute = (typeof gpuSubstitutes)[number];
+
 export interface LoadedTf {
   readonly tf: Tf;
   readonly description: string;
+  /** Settles with one line when nothing more can be computed in this process. */
+  readonly failed?: Promise<string>;
 }
 
 export interface BackendOptions {
@@ -22,5 +28,7 @@ export interface BackendOptions {
   readonly cacheDir: string;
   /** Whether the native backend may be built when it is missing (downloads 274 MB). */
   readonly allowBuild: boolean;
+  /** A GPU backend that was asked for may compute on the CPU when there is no GPU. */
+  readonly allowCpu?: boolean;
   readonly onProgress?: OnProgress;
 }

@@ -1,5 +1,6 @@
 // How fast a backend multiplies matrices of a model's sizes and does nothing else: the arithmetic limit that a prefill
 // can be compared with. Random numbers, every weight a matrix of its own, as in the model.
+import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Tf } from './backend-options.ts';
 
 export interface ModelSizes {
@@ -24,70 +25,76 @@ export interface BareTimes {
 /** Rows of attention at once: what lies above the diagonal is computed for a block's last rows only. */
 const BLOCK = 256;
 
-function timeWeights(
+async function timeWeights(
   tf: Tf,
   { weights, head }: ModelSizes,
   rows: number,
   repeat: number,
-): number[] {
-  return tf.tidy(() => {
-    const matrices = weights.map((shape) => tf.randomUniform([...shape]));
-    const inputs = new Map(
+): Promise<number[]> {
+  const held = tf.tidy(() => ({
+    matrices: weights.map((shape) => tf.randomUniform([...shape])),
+    inputs: Object.fromEntries(
       weights.map(([inner]) => [inner, tf.randomUniform([rows, inner])] as const),
-    ); // [rows, inner]
-    const last = tf.randomUniform([1, head[0]]); // [1, hidden]
-    const table = tf.randomUniform([...head]); // [hidden, vocab]
-    return timesOf(repeat, () => {
-      tf.tidy(() => {
-        for (const matrix of matrices) tf.matMul(inputs.get(matrix.shape[0])!, matrix); // [rows, columns]
-        tf.matMul(last, table).dataSync(); // [1, vocab]
-      });
-    });
+    ), // [rows, inner]
+    last: tf.randomUniform([1, head[0]]), // [1, hidden]
+    table: tf.randomUniform([...head]), // [hidden, vocab]
+  }));
+  const times = await timesOf(tf, repeat, () => {
+    for (const matrix of held.matrices) tf.matMul(held.inputs[matrix.shape[0]]!, matrix); // [rows, columns]
+    return tf.matMul(held.last, held.table); // [1, vocab]
   });
+  tf.dispose(held);
+  return times;
 }
 
-function timeAttention(tf: Tf, { attention }: ModelSizes, rows: number, repeat: number): number[] {
+async function timeAttention(
+  tf: Tf,
+  { attention }: ModelSizes,
+  rows: number,
+  repeat: number,
+): Promise<number[]> {
   const { layers, kvHeads, group, headDim } = attention;
-  return tf.tidy(() => {
-    const keys = tf.randomUniform([kvHeads, rows, headDim]); // [kvHeads, rows, headDim]
-    const queries = tf.randomUniform([kvHeads, group * rows, headDim]); // [kvHeads, group * rows, headDim]
-    const layer = (): void => {
-      for (let start = 0; start < rows; start += BLOCK) {
-        const end = Math.min(rows, start + BLOCK);
-        const size = group * (end - start);
-        const q = tf.slice(queries, [0, group * start, 0], [kvHeads, size, headDim]);
-        const k = tf.slice(keys, [0, 0, 0], [kvHeads, end, headDim]);
-        const scores = tf.matMul(q, k, false, true); // [kvHeads, group * block, end]
-        tf.matMul(scores, k); // [kvHeads, group * block, headDim]
-      }
-    };
-    return timesOf(repeat, () => {
-      tf.tidy(() => {
-        for (let at = 0; at < layers; at++) layer();
-        tf.slice(queries, [0, 0, 0], [1, 1, 1]).dataSync();
-      });
-    });
+  const keys = tf.randomUniform([kvHeads, rows, headDim]); // [kvHeads, rows, headDim]
+  const queries = tf.randomUniform([kvHeads, group * rows, headDim]); // [kvHeads, group * rows, headDim]
+  const layer = (): void => {
+    for (let start = 0; start < rows; start += BLOCK) {
+      const end = Math.min(rows, start + BLOCK);
+      const size = group * (end - start);
+      const q = tf.slice(queries, [0, group * start, 0], [kvHeads, size, headDim]);
+      const k = tf.slice(keys, [0, 0, 0], [kvHeads, end, headDim]);
+      const scores = tf.matMul(q, k, false, true); // [kvHeads, group * block, end]
+      tf.matMul(scores, k); // [kvHeads, group * block, headDim]
+    }
+  };
+  const times = await timesOf(tf, repeat, () => {
+    for (let at = 0; at < layers; at++) layer();
+    return tf.slice(queries, [0, 0, 0], [1, 1, 1]);
   });
+  tf.dispose([keys, queries]);
+  return times;
 }
 
-/** Milliseconds of each run behind one that warms up. */
-function timesOf(repeat: number, run: () => void): number[] {
-  run();
-  return Array.from({ length: repeat }, () => {
+/** Milliseconds of each run, until its result can be read, behind one that warms up. */
+async function timesOf(tf: Tf, repeat: number, run: () => Tensor): Promise<number[]> {
+  const times: number[] = [];
+  for (let at = 0; at <= repeat; at++) {
     const start = performance.now();
-    run();
-    return performance.now() - start;
-  });
+    const result = tf.tidy(run);
+    await result.data();
+    result.dispose();
+    times.push(performance.now() - start);
+  }
+  return times.slice(1);
 }
 
 /** The fastest of `repeat` runs: a limit is what the machine can do. */
-export function timeBareProducts(
+export async function timeBareProducts(
   tf: Tf,
   sizes: ModelSizes,
   { rows, repeat }: { readonly rows: number; readonly repeat: number },
-): BareTimes {
+): Promise<BareTimes> {
   return {
-    weightsMs: Math.min(...timeWeights(tf, sizes, rows, repeat)),
-    attentionMs: Math.min(...timeAttention(tf, sizes, rows, repeat)),
+    weightsMs: Math.min(...(await timeWeights(tf, sizes, rows, repeat))),
+    attentionMs: Math.min(...(await timeAttention(tf, sizes, rows, repeat))),
   };
 }

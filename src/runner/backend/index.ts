@@ -1,6 +1,6 @@
 // Which TensorFlow.js runs here. The only room that loads @tensorflow packages; everybody else gets `tf`.
-export { backendRequests } from './backend-options.ts';
-export type { BackendRequest, Tf } from './backend-options.ts';
+export { backendRequests, gpuSubstitutes } from './backend-options.ts';
+export type { BackendRequest, GpuSubstitute, Tf } from './backend-options.ts';
 export { multipliesBf16 } from './cpu-features.ts';
 export { loadBackend } from './load-backend.ts';
 export type { Backend } from './load-backend.ts';

@@ -2,8 +2,9 @@
 // webgpu → wasm → cpu. A forced backend that cannot run is an error, never a silent substitute.
 import { KvShareError } from '../../errors.ts';
 import type { BackendOptions, BackendRequest, LoadedTf } from './backend-options.ts';
-import { loadCpu, loadWasm, loadWebgpu } from './portable.ts';
 import { loadTensorflow, loadTensorflowGpu } from './native.ts';
+import { loadCpu, loadWasm } from './portable.ts';
+import { loadWebgpu } from './webgpu.ts';
 
 export type BackendName = Exclude<BackendRequest, 'auto'>;
 
@@ -39,7 +40,7 @@ export async function loadBackend(options: BackendOptions): Promise<Backend> {
   const tried: { name: BackendName; reason: string }[] = [];
   for (const name of Object.keys(loaders) as BackendName[]) {
     try {
-      return { ...(await loaders[name](options)), name, tried };
+      return { ...(await loaders[name]({ ...options, allowCpu: false })), name, tried };
     } catch (error) {
       tried.push({ name, reason: reasonOf(error) });
     }

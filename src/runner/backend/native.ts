@@ -36,10 +36,10 @@ const describe = (tf: NativeTf, origin: string): string =>
 
 /** Only with a GPU device: tfjs-node-gpu without one would silently compute on the CPU. */
 // eslint-disable-next-line @typescript-eslint/require-await -- one shape for all loaders
-export async function loadTensorflowGpu(): Promise<LoadedTf> {
+export async function loadTensorflowGpu({ allowCpu }: BackendOptions): Promise<LoadedTf> {
   const tf = loadPrebuilt(GPU_PACKAGE);
   if (!tf) throw new Error(`${GPU_PACKAGE} is not installed or does not load`);
-  if (!usesGpu(tf)) throw new Error('TensorFlow found no GPU device');
+  if (!usesGpu(tf) && !allowCpu) throw new Error('TensorFlow found no GPU device');
   return { tf, description: describe(tf, 'prebuilt') };
 }
 

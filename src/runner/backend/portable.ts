@@ -1,4 +1,4 @@
-// Backends that need no compiler: WebAssembly and plain JavaScript from npm, WebGPU where an adapter is.
+// Backends that run everywhere: WebAssembly and plain JavaScript from npm.
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { LoadedTf, Tf } from './backend-options.ts';
@@ -30,30 +30,4 @@ export async function loadWasm(): Promise<LoadedTf> {
   wasm.setWasmPaths(join(dirname(entry), '/'));
   await activate(tf, 'wasm');
   return { tf, description: 'WebAssembly with SIMD; about 20x slower than tensorflow' };
-}
-
-const WEBGPU_PACKAGES = ['webgpu', '@tensorflow/tfjs-backend-webgpu'] as const;
-
-interface DawnModule {
-  create(options: readonly string[]): { requestAdapter(): Promise<object | null> };
-  readonly globals: object;
-}
-
-/** Needs the optional packages `webgpu` (Dawn) and `@tensorflow/tfjs-backend-webgpu`. */
-export async function loadWebgpu(): Promise<LoadedTf> {
-  const [dawnName, backendName] = WEBGPU_PACKAGES;
-  let dawn: DawnModule;
-  try {
-    dawn = (await import(dawnName)) as DawnModule;
-  } catch {
-    throw new Error(`the packages ${WEBGPU_PACKAGES.join(' and ')} are not installed`);
-  }
-  Object.assign(globalThis, dawn.globals);
-  const gpu = dawn.create([]);
-  if (!(await gpu.requestAdapter())) throw new Error('WebGPU found no adapter');
-  Object.defineProperty(globalThis, 'navigator', { value: { gpu }, configurable: true });
-  const tf = await import('@tensorflow/tfjs-core');
-  await import(backendName);
-  await activate(tf, 'webgpu');
-  return { tf, description: 'WebGPU through Dawn' };
 }
