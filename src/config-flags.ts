@@ -73,7 +73,11 @@ export const computeFlags = {
 
 /** Where the runner keeps KV. */
 export const keepFlags = {
-  'kv-bytes': { value: 'SIZE', usual: 'a quarter of the memory', does: 'most KV in live tensors' },
+  'kv-bytes': {
+    value: 'SIZE',
+    usual: 'a quarter of the memory, 1GiB with a GPU',
+    does: 'most KV in live tensors',
+  },
   'kv-host-bytes': { value: 'SIZE', usual: 'none', does: 'KV in host memory beside them' },
   'kv-host-format': { names: kvHostFormats, fallback: 'fp32', does: 'numbers of that' },
   'kv-disk-bytes': { value: 'SIZE', usual: 'none', does: 'KV on disk, kept over a restart' },

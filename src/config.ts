@@ -151,6 +151,14 @@ export const memoryBytes = (): number => {
   return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
 };
 
+/** Nobody says how much memory a GPU has: this much there is beside a small model on any. */
+const GPU_KV_BYTES = 2 ** 30;
+
+const usualKvBytes = (backend: BackendRequest): number =>
+  backend === 'webgpu' || backend === 'tensorflow-gpu'
+    ? GPU_KV_BYTES
+    : Math.floor(memoryBytes() / 4);
+
 /** The key has no flag: everybody on a machine can read those of a process. */
 /** An empty variable is none. */
 const given = (text: string | undefined): string | undefined => (text === '' ? undefined : text);
@@ -197,7 +205,7 @@ export function readSettings(
     port: pick('port', parsePort),
     modelPath: pick('model', String) ?? null,
     ...computing(pick),
-    kvBytes: pick('kv-bytes', parseBytes) ?? Math.floor(memoryBytes() / 4),
+    kvBytes: pick('kv-bytes', parseBytes) ?? usualKvBytes(computing(pick).backend),
     kv: keeping(pick, cacheDir),
     runnerUrl: pick('runner', String) ?? null,
     drainMs: pick('drain-seconds', parseCount) * 1_000,
@@ -226,9 +234,13 @@ export function childEnvironment(extra: Record<string, string> = {}): NodeJS.Pro
   return { TF_CPP_MIN_LOG_LEVEL: '2', ...process.env, ...extra };
 }
 
-/** TensorFlow reads its log level from the environment while its library loads. */
-export function quietTensorflow(): void {
+/** TensorFlow and CUDA read these from the environment while their libraries load. */
+export function prepareTensorflow(): void {
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
+  // On NVIDIA's GPUs: fp32 means fp32, not 10 bits of it.
+  process.env['NVIDIA_TF32_OVERRIDE'] ??= '0';
+  // It takes what it needs, not the whole of a GPU's memory at the start.
+  process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
 }
 
 /** Once a start: a child process says nothing that its parent has said. */

@@ -52,7 +52,7 @@ function withSettings(
   run: (settings: Settings, switches: Switches) => Promise<void>,
 ): Command {
   return async (argv) => {
-    const { quietTensorflow, readSettings, warnOfVariables } = await import('./config.ts');
+    const { prepareTensorflow, readSettings, warnOfVariables } = await import('./config.ts');
     const { parseFlags } = await import('./flags.ts');
     const { flags } = catalog[name];
     const switches = parseFlags(argv, flags).values as Switches;
@@ -61,7 +61,7 @@ function withSettings(
       printConfig(argv, flags, switches);
       return;
     }
-    quietTensorflow();
+    prepareTensorflow();
     warnOfVariables();
     await run(readSettings(argv, undefined, flags), switches);
   };

@@ -2,7 +2,7 @@
 // nothing.
 import { join } from 'node:path';
 import { unknownVariables } from '../config-flags.ts';
-import { environment, quietTensorflow, readSettings, type Settings } from '../config.ts';
+import { environment, prepareTensorflow, readSettings, type Settings } from '../config.ts';
 import { KvShareError } from '../errors.ts';
 import { parseFlags } from '../flags.ts';
 import { pinnedModel } from '../model-files/index.ts';
@@ -31,7 +31,8 @@ async function checkBackend({ backend, cacheDir, withoutGpu }: Settings): Promis
     const todo = 'kvshare native builds the native one, 20 times as fast';
     return finding.warn(`${says}; not tensorflow: ${why}`, todo);
   } catch (error) {
-    return finding.fail((error as Error).message, 'leave out --backend, or run kvshare native');
+    const todo = `leave out --backend, or run kvshare native --backend ${backend}`;
+    return finding.fail((error as Error).message, todo);
   }
 }
 
@@ -76,7 +77,7 @@ function format(findings: readonly Finding[]): string {
 /** Exit code 1 when anything fails; a warning is none. */
 export async function doctorCommand(argv: readonly string[]): Promise<void> {
   const { values } = parseFlags(argv, tools.doctor.flags);
-  quietTensorflow();
+  prepareTensorflow();
   const findings = await examine(argv);
   const healthy = !findings.some(({ state }) => state === 'fail');
   const report = values.json ? JSON.stringify({ healthy, findings }, null, 2) : format(findings);

@@ -1,7 +1,7 @@
 // `kvshare drill --poison [--json]`: engine, runner port and sidecar as they serve, in this process, so that what is stored
 // can be spoiled; everything is compared.
 import { randomBytes, randomUUID } from 'node:crypto';
-import { quietTensorflow, readSettings, type Settings } from '../config.ts';
+import { prepareTensorflow, readSettings, type Settings } from '../config.ts';
 import { formatDrill, runDrill } from '../drill/index.ts';
 import { KvShareError } from '../errors.ts';
 import { parseFlags } from '../flags.ts';
@@ -72,7 +72,7 @@ async function serve(settings: Settings) {
 export async function drillCommand(argv: readonly string[]): Promise<void> {
   const { values } = parseFlags(argv, tools.drill.flags);
   if (!values.poison) throw new KvShareError('config_invalid', 'kvshare drill needs --poison.');
-  quietTensorflow();
+  prepareTensorflow();
   const served = await serve(readSettings(['--backend', values.backend]));
   try {
     const report = await runDrill({

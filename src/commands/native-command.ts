@@ -12,8 +12,15 @@ export async function nativeCommand(settings: Settings, { json }: Switches): Pro
   }
   const progress = progressPrinter(process.stderr);
   try {
-    const get = backend === 'webgpu' ? fetchWebgpu : buildNative;
-    const found = await get({ cacheDir, onProgress: progress.step });
+    const onProgress = progress.step;
+    const found =
+      backend === 'webgpu'
+        ? await fetchWebgpu({ cacheDir, onProgress })
+        : await buildNative({
+            cacheDir,
+            build: backend === 'auto' ? 'tensorflow' : backend,
+            onProgress,
+          });
     progress.end();
     const line = `${found.built ? 'built' : 'already there'}: ${found.packageDir}`;
     process.stdout.write(`${json ? JSON.stringify(found) : line}\n`);

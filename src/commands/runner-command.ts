@@ -19,9 +19,6 @@ function endWhenFailed({ failed }: Backend, log: Log): void {
   });
 }
 
-/** Backends whose tensors are not in host memory. */
-const hasOwnMemory = new Set(['tensorflow-gpu', 'webgpu']);
-
 export async function runnerCommand(settings: Settings): Promise<void> {
   const stopTraces = await startTraces(settings, 'kvshare-runner');
   const log = createLog({ level: settings.logLevels.runner, name: 'runner' });
@@ -29,8 +26,11 @@ export async function runnerCommand(settings: Settings): Promise<void> {
   endWhenFailed(backend, log);
   const model = await provisionModel(settings);
   const { hostBytes, hostFormat } = settings.kv;
-  if (hostBytes > 0 && hostFormat === 'fp32' && !hasOwnMemory.has(backend.name)) {
+  if (hostBytes > 0 && hostFormat === 'fp32' && !backend.hasOwnMemory) {
     log.warn({}, 'live KV is in host memory here: --kv-host-format fp32 only takes more of it');
+  }
+  if (settings.backend === 'auto' && backend.hasOwnMemory) {
+    log.warn({ kvBytes: settings.kvBytes }, 'set --kv-bytes to what the GPU has room for');
   }
   if (settings.precision === 'bf16' && multipliesBf16() === false) {
     log.warn({}, '--precision bf16 is emulated here: no AVX512_BF16 and no AMX');

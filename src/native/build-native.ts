@@ -6,10 +6,12 @@ import { dirname, join, resolve } from 'node:path';
 import { KvShareError } from '../errors.ts';
 import { runTool, withFolderLock } from '../provisioning/index.ts';
 import { fetchLibrary, type FetchOptions } from './fetch-library.ts';
-import { nativeFolder, packageFolder, recipe, wheelHere, type Wheel } from './recipe.ts';
+import { nativeFolder, packageFolder, recipe, wheelsHere, type NativeBuildName } from './recipe.ts';
+import type { Wheel } from './wheel.ts';
 
 export interface NativeOptions extends FetchOptions {
   readonly cacheDir: string;
+  readonly build: NativeBuildName;
   /** Builds again although a build is there; that one serves until the new one is finished. */
   readonly force?: boolean;
 }
@@ -26,19 +28,20 @@ const exists = async (path: string): Promise<boolean> =>
   );
 
 /** The built package's folder, or null. */
-export async function findNative(cacheDir: string): Promise<string | null> {
-  const packageDir = packageFolder(nativeFolder(cacheDir));
+export async function findNative(cacheDir: string, build: NativeBuildName): Promise<string | null> {
+  const packageDir = packageFolder(nativeFolder(cacheDir, build));
   return (await exists(join(packageDir, 'lib', 'napi-v8', 'tfjs_binding.node')))
     ? packageDir
     : null;
 }
 
-function wheelForThisMachine(): Wheel {
-  const wheel = wheelHere();
-  if (wheel) return wheel;
+function wheelsForThisMachine(build: NativeBuildName): readonly Wheel[] {
+  const wheels = wheelsHere(build);
+  if (wheels) return wheels;
+  const where = build === 'tensorflow-gpu' ? 'x64' : 'x64 and arm64';
   throw new KvShareError(
     'native_build_failed',
-    `The native backend is built on Linux x64 and arm64 with glibc only, this is ${process.platform} ${process.arch}.`,
+    `The backend ${build} is built on Linux ${where} with glibc only, this is ${process.platform} ${process.arch}.`,
   );
 }
 
@@ -69,7 +72,11 @@ const product = tf.matMul(tf.tensor2d([[1, 2], [3, 4]]), tf.tensor2d([[5], [6]])
 if (product[0] !== 17 || product[1] !== 39) throw new Error('wrong product');
 `;
 
-async function build(work: string, wheel: Wheel, options: NativeOptions): Promise<void> {
+async function buildIn(
+  work: string,
+  wheels: readonly Wheel[],
+  options: NativeOptions,
+): Promise<void> {
   const { onProgress = () => undefined, signal } = options;
   onProgress({ phase: `installing tfjs-node ${recipe.tfjsNode}` });
   const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-save', '--loglevel=error'];
@@ -81,7 +88,7 @@ async function build(work: string, wheel: Wheel, options: NativeOptions): Promis
   });
   const packageDir = packageFolder(work);
   const deps = join(packageDir, 'deps');
-  await fetchLibrary(work, deps, wheel, options);
+  await fetchLibrary(work, deps, wheels, options);
   onProgress({ phase: 'compiling the binding (about 15 s)' });
   await runTool({
     command: 'npx',
@@ -120,13 +127,16 @@ async function sweep(parent: string): Promise<void> {
 const removeTree = (path: string): Promise<void> =>
   rm(path, { recursive: true, force: true, maxRetries: 5 });
 
-async function buildAndPublish(wheel: Wheel, options: NativeOptions): Promise<NativeBuild> {
-  const folder = nativeFolder(options.cacheDir);
+async function buildAndPublish(
+  wheels: readonly Wheel[],
+  options: NativeOptions,
+): Promise<NativeBuild> {
+  const folder = nativeFolder(options.cacheDir, options.build);
   const parent = dirname(folder);
   await sweep(parent);
   const temporary = await mkdtemp(join(parent, 'build-'));
   try {
-    await build(temporary, wheel, options);
+    await buildIn(temporary, wheels, options);
     await publish(temporary, folder);
   } catch (error) {
     await removeTree(temporary);
@@ -138,19 +148,19 @@ async function buildAndPublish(wheel: Wheel, options: NativeOptions): Promise<Na
 
 /** Throws KvShareError `native_build_failed` with one line. */
 export async function buildNative(options: NativeOptions): Promise<NativeBuild> {
-  const { cacheDir, signal, force = false } = options;
+  const { cacheDir, build, signal, force = false } = options;
   const present = async (): Promise<NativeBuild | null> => {
-    const packageDir = force ? null : await findNative(cacheDir);
+    const packageDir = force ? null : await findNative(cacheDir, build);
     return packageDir === null ? null : { packageDir, built: false };
   };
   const found = await present();
   if (found) return found;
-  const wheel = wheelForThisMachine();
+  const wheels = wheelsForThisMachine(build);
   await checkTools();
-  const parent = dirname(nativeFolder(cacheDir));
+  const parent = dirname(nativeFolder(cacheDir, build));
   await mkdir(parent, { recursive: true, mode: 0o700 });
   // Whoever held the lock before us may have built it meanwhile.
   const work = async (): Promise<NativeBuild> =>
-    (await present()) ?? (await buildAndPublish(wheel, options));
+    (await present()) ?? (await buildAndPublish(wheels, options));
   return withFolderLock(join(parent, 'lock'), work, signal);
 }

@@ -1,9 +1,10 @@
-// TensorFlow's C library and headers, out of its Python wheel: downloaded by pip, compared with the pinned
-// digest, streamed to disk; the wheel is deleted again.
+// TensorFlow's C library and headers, out of its Python wheel, and NVIDIA's libraries out of theirs: downloaded by pip,
+// compared with the pinned digest, streamed to disk; each wheel is deleted before the next one comes.
 import { rm, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipDownload, runTool, sha256File, type OnProgress } from '../provisioning/index.ts';
-import { recipe, type Wheel } from './recipe.ts';
+import { recipe } from './recipe.ts';
+import type { Wheel } from './wheel.ts';
 
 export interface FetchOptions {
   readonly onProgress?: OnProgress;
@@ -11,9 +12,10 @@ export interface FetchOptions {
 }
 
 const EXTRACT = `
-import os, shutil, sys, zipfile
+import os, re, shutil, sys, zipfile
 wheel, deps = sys.argv[1], sys.argv[2]
 libraries = ('libtensorflow_cc.so.2', 'libtensorflow_framework.so.2')
+# TensorFlow looks for NVIDIA's libraries in ../nvidia/NAME/lib.
 with zipfile.ZipFile(wheel) as archive:
     for name in archive.namelist():
         base = os.path.basename(name)
@@ -21,6 +23,8 @@ with zipfile.ZipFile(wheel) as archive:
             target = os.path.join(deps, 'include', name[len('tensorflow/include/'):])
         elif os.path.dirname(name) == 'tensorflow' and base in libraries:
             target = os.path.join(deps, 'lib', base)
+        elif re.fullmatch('nvidia/[a-z_]+/lib/[^/]+[.]so[^/]*', name):
+            target = os.path.join(deps, name)
         else:
             continue
         os.makedirs(os.path.dirname(target), exist_ok=True)
@@ -31,17 +35,18 @@ with zipfile.ZipFile(wheel) as archive:
 async function downloadWheel(work: string, wheel: Wheel, options: FetchOptions): Promise<string> {
   const { onProgress = () => undefined, signal } = options;
   const target = ['--python-version', recipe.pythonVersion, '--platform', wheel.platform];
+  const { project, version = recipe.tensorflow } = wheel;
   const path = await pipDownload({
     folder: join(work, 'wheel'),
-    requirement: `${wheel.project}==${recipe.tensorflow}`,
+    requirement: `${project}==${version}`,
     extraArgs: ['--only-binary=:all:', ...target],
-    phase: `downloading TensorFlow ${recipe.tensorflow}`,
+    phase: `downloading ${project} ${version}`,
     totalBytes: wheel.bytes,
     onProgress,
     signal,
   });
   if ((await sha256File(path)) !== wheel.sha256) {
-    throw new Error('the TensorFlow wheel is not the pinned one (sha256 differs)');
+    throw new Error(`the wheel of ${project} is not the pinned one (sha256 differs)`);
   }
   return path;
 }
@@ -50,14 +55,16 @@ async function downloadWheel(work: string, wheel: Wheel, options: FetchOptions):
 export async function fetchLibrary(
   work: string,
   deps: string,
-  wheel: Wheel,
+  wheels: readonly Wheel[],
   options: FetchOptions,
 ): Promise<void> {
   const { onProgress = () => undefined, signal } = options;
-  const path = await downloadWheel(work, wheel, options);
-  onProgress({ phase: 'unpacking the library (1 GB)' });
-  await runTool({ command: 'python3', args: ['-c', EXTRACT, path, deps], signal });
-  await rm(dirname(path), { recursive: true });
+  for (const wheel of wheels) {
+    const path = await downloadWheel(work, wheel, options);
+    onProgress({ phase: `unpacking ${wheel.project}` });
+    await runTool({ command: 'python3', args: ['-c', EXTRACT, path, deps], signal });
+    await rm(dirname(path), { recursive: true });
+  }
   const lib = join(deps, 'lib');
   await symlink('libtensorflow_cc.so.2', join(lib, 'libtensorflow.so.2'));
   await symlink('libtensorflow_cc.so.2', join(lib, 'libtensorflow.so'));

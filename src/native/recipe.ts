@@ -4,6 +4,8 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
+import { cudaWheels } from './cuda-wheels.ts';
+import type { Wheel } from './wheel.ts';
 
 export const recipe = {
   /** Raise when the steps change. */
@@ -15,14 +17,11 @@ export const recipe = {
   napiVersion: '8',
 } as const;
 
-export interface Wheel {
-  readonly project: string;
-  readonly platform: string;
-  readonly bytes: number;
-  readonly sha256: string;
-}
+export const builds = ['tensorflow', 'tensorflow-gpu'] as const;
+/** By the names of the backends. */
+export type NativeBuildName = (typeof builds)[number];
 
-/** Per `process.arch`. The arm64 wheel holds the same two libraries; the build was not run on such a machine. */
+/** Per `process.arch`, to compute on the CPU. The arm64 wheel holds the same two libraries; the build was not run on such a machine. */
 const wheels: Readonly<Record<string, Wheel>> = {
   x64: {
     project: 'tensorflow-cpu',
@@ -38,6 +37,22 @@ const wheels: Readonly<Record<string, Wheel>> = {
   },
 };
 
+const gpuWheels: Readonly<Record<string, Wheel>> = {
+  x64: {
+    project: 'tensorflow',
+    platform: 'manylinux_2_27_x86_64',
+    bytes: 572_440_367,
+    sha256: '9056fbc9ba04235810b71ae6cbd958a196e8804fb53bbcffbf3e23b56155f124',
+  },
+};
+
+/** What a build is made of: TensorFlow first. */
+function wheelsOf(build: NativeBuildName): readonly Wheel[] | null {
+  const gpu = build === 'tensorflow-gpu';
+  const tensorflow = (gpu ? gpuWheels : wheels)[process.arch];
+  return tensorflow ? [tensorflow, ...(gpu ? cudaWheels : [])] : null;
+}
+
 /** Which C library Node runs on: its loader's name stands at the start of the executable. */
 function libc(): 'glibc' | 'musl' {
   const head = Buffer.alloc(4096);
@@ -50,15 +65,15 @@ function libc(): 'glibc' | 'musl' {
   return head.includes('ld-musl') ? 'musl' : 'glibc';
 }
 
-/** The wheel that fits this machine, or null: TensorFlow's libraries exist for Linux with glibc. */
-export function wheelHere(): Wheel | null {
-  const { platform, arch } = process;
-  return platform === 'linux' && libc() === 'glibc' ? (wheels[arch] ?? null) : null;
+/** The wheels that fit this machine, or null: TensorFlow's libraries exist for Linux with glibc. */
+export function wheelsHere(build: NativeBuildName): readonly Wheel[] | null {
+  return process.platform === 'linux' && libc() === 'glibc' ? wheelsOf(build) : null;
 }
 
 /** Folder of this recipe on this machine; N-API keeps one build valid for every Node version. */
-export function nativeFolder(cacheDir: string): string {
-  const parts = [recipe, wheels, process.platform, process.arch, libc()];
+export function nativeFolder(cacheDir: string, build: NativeBuildName): string {
+  const made = build === 'tensorflow-gpu' ? [gpuWheels, cudaWheels] : wheels;
+  const parts = [recipe, made, process.platform, process.arch, libc()];
   const key = createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16);
   return join(cacheDir, 'native', key);
 }

@@ -28,17 +28,21 @@ export async function loadModel(source: ModelSource): Promise<Transformer> {
   }
 }
 
-/** One graph where the backend runs graphs: 1.2x (prefill) to 2.4x (decode) faster than op by op. */
+/**
+ * One graph where the backend runs graphs: 1.2x (prefill) to 2.4x (decode) faster than op by op. Not on a GPU: tfjs-node
+ * takes what a graph is fed and what it gives through host memory, weights and KV with every step.
+ */
 async function newTransformer(
   { backend, precision }: ModelSource,
   config: ModelConfig,
   weights: ModelWeights,
 ): Promise<Transformer> {
   const native = backend.name === 'tensorflow' || backend.name === 'tensorflow-gpu';
-  if (native) return GraphTransformer.load(backend.tf, config, weights, precision);
+  if (native && !backend.hasOwnMemory)
+    return GraphTransformer.load(backend.tf, config, weights, precision);
   if (precision === 'fp32') return new Transformer(backend.tf, config, weights);
   throw new KvShareError(
     'config_invalid',
-    `--precision ${precision} needs TensorFlow's own library; this backend is ${backend.name}.`,
+    `--precision ${precision} needs TensorFlow's own library on the CPU; this is ${backend.name}: ${backend.description}.`,
   );
 }

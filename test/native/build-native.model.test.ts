@@ -2,12 +2,12 @@
 // minute after the download).
 import { describe, expect, it } from '@jest/globals';
 import { findNative } from '../../src/native/index.ts';
-import { wheelHere } from '../../src/native/recipe.ts';
+import { wheelsHere } from '../../src/native/recipe.ts';
 import { loadBackend } from '../../src/runner/backend/index.ts';
 import { cacheDir } from '../support/golden.ts';
 
 describe('the native backend', () => {
-  if (!wheelHere()) {
+  if (!wheelsHere('tensorflow')) {
     it('is not asked for on a system without a recipe', async () => {
       const { tried } = await loadBackend({ requested: 'auto', cacheDir, allowBuild: true });
       expect(tried.map((t) => t.name)).toContain('tensorflow');
@@ -28,7 +28,7 @@ describe('the native backend', () => {
     ); // [2, 1]
     expect([...product.dataSync()]).toEqual([17, 39]);
     if (forced.description.includes('built here'))
-      expect(await findNative(cacheDir)).not.toBeNull();
+      expect(await findNative(cacheDir, 'tensorflow')).not.toBeNull();
 
     const chosen = await loadBackend({ requested: 'auto', cacheDir, allowBuild: false });
     expect(chosen.name).toMatch(/^tensorflow/);

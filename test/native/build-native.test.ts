@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { buildNative, findNative } from '../../src/native/index.ts';
-import { nativeFolder, packageFolder, wheelHere } from '../../src/native/recipe.ts';
+import { builds, nativeFolder, packageFolder, wheelsHere } from '../../src/native/recipe.ts';
 import { fakeTools, outcome, root, type FakeTools } from '../support/fake-tools.ts';
 
 let folder: string;
@@ -43,7 +43,8 @@ function allTools(download: string): void {
   );
 }
 
-const native = () => node(['src/main.ts', 'native', '--cache-dir', cacheDir]);
+const native = (backend = 'tensorflow') =>
+  node(['src/main.ts', 'native', '--backend', backend, '--cache-dir', cacheDir]);
 const left = (): string[] => readdirSync(join(cacheDir, 'native'));
 
 async function appears(path: string): Promise<void> {
@@ -64,21 +65,24 @@ async function gone(pid: number): Promise<void> {
 
 describe('findNative and buildNative', () => {
   it('find a finished build without touching a tool', async () => {
-    expect(await findNative(cacheDir)).toBeNull();
-    const packageDir = packageFolder(nativeFolder(cacheDir));
+    expect(await findNative(cacheDir, 'tensorflow')).toBeNull();
+    const packageDir = packageFolder(nativeFolder(cacheDir, 'tensorflow'));
     mkdirSync(join(packageDir, 'lib', 'napi-v8'), { recursive: true });
     // A package whose binding is missing is no build.
-    expect(await findNative(cacheDir)).toBeNull();
+    expect(await findNative(cacheDir, 'tensorflow')).toBeNull();
     writeFileSync(join(packageDir, 'lib', 'napi-v8', 'tfjs_binding.node'), '');
-    expect(await findNative(cacheDir)).toBe(packageDir);
-    expect(await buildNative({ cacheDir })).toEqual({ packageDir, built: false });
+    expect(await findNative(cacheDir, 'tensorflow')).toBe(packageDir);
+    expect(await buildNative({ build: 'tensorflow', cacheDir })).toEqual({
+      packageDir,
+      built: false,
+    });
     expect(left()).toHaveLength(1);
   });
 });
 
-if (!wheelHere()) {
+if (!wheelsHere('tensorflow')) {
   it('says in one line that this system has no recipe', async () => {
-    await expect(buildNative({ cacheDir })).rejects.toMatchObject({
+    await expect(buildNative({ build: 'tensorflow', cacheDir })).rejects.toMatchObject({
       code: 'native_build_failed',
       message: expect.stringMatching(/^[^\n]*Linux x64 and arm64[^\n]*$/),
     });
@@ -87,7 +91,7 @@ if (!wheelHere()) {
 
 /** The rest needs a system that has a recipe; the others have said so above. */
 const onThisSystem = (suite: () => void): void => {
-  if (wheelHere()) describe('a build that cannot be finished', suite);
+  if (wheelsHere('tensorflow')) describe('a build that cannot be finished', suite);
 };
 
 onThisSystem(() => {
@@ -99,13 +103,16 @@ onThisSystem(() => {
     expect(existsSync(join(cacheDir, 'native'))).toBe(false);
   });
 
-  it('refuses a wheel with another digest and leaves nothing behind', async () => {
-    allTools('echo other > "$dir/tensorflow.whl"');
-    const { code, lines } = await outcome(native());
-    expect(code).toBe(1);
-    expect(lines.at(-1)).toMatch(/^kvshare: native_build_failed: .*not the pinned one/);
-    expect(left()).toEqual([]);
-  });
+  it.each(builds.filter((build) => wheelsHere(build)))(
+    'refuses a wheel for %s with another digest and leaves nothing behind',
+    async (build) => {
+      allTools('echo other > "$dir/tensorflow.whl"');
+      const { code, lines } = await outcome(native(build));
+      expect(code).toBe(1);
+      expect(lines.at(-1)).toMatch(/^kvshare: native_build_failed: .*not the pinned one/);
+      expect(left()).toEqual([]);
+    },
+  );
 
   it('quotes the end of what a failing tool said, in one line', async () => {
     allTools('echo first >&2; echo no such host >&2; exit 3');
@@ -139,7 +146,7 @@ onThisSystem(() => {
       `import { buildNative } from ${JSON.stringify(join(root, 'src/native/index.ts'))};
       const stop = new AbortController();
       process.on('SIGUSR2', () => stop.abort());
-      const error = await buildNative({ cacheDir: ${JSON.stringify(cacheDir)}, signal: stop.signal })
+      const error = await buildNative({ build: 'tensorflow', cacheDir: ${JSON.stringify(cacheDir)}, signal: stop.signal })
         .catch((e) => e);
       process.stdout.write(error.code + ': ' + error.message);`,
     );
@@ -153,7 +160,7 @@ onThisSystem(() => {
   });
 
   it('fetches nothing when it was cancelled before it began', async () => {
-    const building = buildNative({ cacheDir, signal: AbortSignal.abort() });
+    const building = buildNative({ build: 'tensorflow', cacheDir, signal: AbortSignal.abort() });
     await expect(building).rejects.toMatchObject({ code: 'native_build_failed' });
     expect(left()).toEqual([]);
   });

@@ -1,5 +1,5 @@
 // The model in this process, behind a probe of the engine: for suites that look at distributions.
-import { quietTensorflow, readSettings } from '../../config.ts';
+import { prepareTensorflow, readSettings } from '../../config.ts';
 import { loadProbe } from '../../runner/load-probe.ts';
 import { provisionBackend, provisionModel, provisionTokenizer } from '../provision.ts';
 
@@ -8,7 +8,7 @@ const KV_BYTES = 2 * 2 ** 30;
 
 /** By the values of --backend and --model. */
 export async function openProbe(flags: { readonly backend: string; readonly model?: string }) {
-  quietTensorflow();
+  prepareTensorflow();
   const modelFlag = flags.model === undefined ? [] : ['--model', flags.model];
   const settings = readSettings(['--backend', flags.backend, ...modelFlag]);
   const backend = await provisionBackend(settings);

@@ -1,7 +1,7 @@
 // `kvshare bench peers`.
 import { availableParallelism } from 'node:os';
 import { formatPeers, runPeers, ttftFamilies } from '../../bench/index.ts';
-import { childEnvironment, quietTensorflow, readSettings } from '../../config.ts';
+import { childEnvironment, prepareTensorflow, readSettings } from '../../config.ts';
 import { openGguf, type GgufFile } from '../../gguf/index.ts';
 import { timeBareProducts, type ModelSizes } from '../../runner/backend/index.ts';
 import { suites } from '../catalog/index.ts';
@@ -32,7 +32,7 @@ function sizesOf({ metadata, tensors }: GgufFile): ModelSizes {
 }
 
 export const peers = defineSuite(suites.peers.flags, async (values) => {
-  quietTensorflow();
+  prepareTensorflow();
   const settings = readSettings(['--backend', values.backend]);
   const llamaServer = await llamaServerOf(values['llama-server'], settings.cacheDir);
   const model = await provisionModel(settings);

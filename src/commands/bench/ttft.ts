@@ -6,14 +6,15 @@ import { countOf, countsOf, defineSuite, listOf, withProgress } from './suite.ts
 
 export const ttft = defineSuite(
   suites.ttft.flags,
-  async ({ families, tokens, repeat, backend }) => {
-    const settings = readSettings(['--backend', backend]);
+  async ({ families, tokens, repeat, backend, model }) => {
+    const modelFlag = model === undefined ? [] : ['--model', model];
+    const settings = readSettings(['--backend', backend, ...modelFlag]);
     const report = await withProgress((onProgress) =>
       runTtft({
         families: families ? listOf(families, ttftFamilies, '--families') : ttftFamilies,
         tokens: countsOf(tokens, '--tokens'),
         repeat: countOf(repeat, '--repeat'),
-        serveArgs: ['--backend', settings.backend, '--log-level', 'warn'],
+        serveArgs: ['--backend', settings.backend, ...modelFlag, '--log-level', 'warn'],
         env: childEnvironment(),
         onProgress,
       }),

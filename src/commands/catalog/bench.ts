@@ -23,6 +23,7 @@ export const suites = {
       families,
       repeat: { value: 'N', fallback: '5', does: 'runs of each' },
       backend,
+      model,
       ...report,
     },
     examples: ['kvshare bench ttft --tokens 800 --repeat 3 --out ttft.json'],

@@ -67,9 +67,10 @@ export const serving = {
     hasSettings: true,
     notes: [
       'auto and tensorflow: builds TensorFlow’s; needs npm, python3 with pip, make and g++, downloads 274 MB.',
+      'tensorflow-gpu: the same with CUDA, 3.3 GB; Linux x64 with NVIDIA’s driver.',
       'webgpu: fetches Dawn and what TensorFlow.js needs of it, with npm alone, 200 MB.',
     ],
-    examples: ['kvshare native', 'kvshare native --backend webgpu'],
+    examples: ['kvshare native', 'kvshare native --backend tensorflow-gpu'],
   },
   provision: {
     does: 'downloads model and word vectors, builds or finds the best backend',

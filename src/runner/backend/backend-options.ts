@@ -19,6 +19,8 @@ export type GpuSubstitute = (typeof gpuSubstitutes)[number];
 export interface LoadedTf {
   readonly tf: Tf;
   readonly description: string;
+  /** Tensors are in a memory of their own: what the host wants of them is copied. */
+  readonly hasOwnMemory: boolean;
   /** Settles with one line when nothing more can be computed in this process. */
   readonly failed?: Promise<string>;
 }

@@ -1,5 +1,5 @@
-// TensorFlow's C library behind TensorFlow.js: tfjs-node-gpu from npm where its prebuilt library could be
-// installed, our own build of tfjs-node otherwise.
+// TensorFlow's C library behind TensorFlow.js: from npm where the prebuilt library could be installed, our own build of
+// tfjs-node otherwise, with CUDA or without.
 import { createRequire } from 'node:module';
 import { buildNative, findNative } from '../../native/index.ts';
 import type { BackendOptions, LoadedTf, Tf } from './backend-options.ts';
@@ -29,34 +29,49 @@ function loadPrebuilt(name: string): NativeTf | null {
   }
 }
 
-const usesGpu = (tf: Tf): boolean => (tf.backend() as NativeBackend).isUsingGpuDevice === true;
+function describe(tf: NativeTf, origin: 'prebuilt' | 'built here'): LoadedTf {
+  const version = tf.version?.['tfjs-core'] ?? '';
+  const hasOwnMemory = (tf.backend() as NativeBackend).isUsingGpuDevice === true;
+  const where = `${origin}, on the ${hasOwnMemory ? 'GPU' : 'CPU'}`;
+  return { tf, description: `TensorFlow through tfjs-node ${version}, ${where}`, hasOwnMemory };
+}
 
-const describe = (tf: NativeTf, origin: string): string =>
-  `TensorFlow through tfjs-node ${tf.version?.['tfjs-core'] ?? ''}, ${origin}, on the ${usesGpu(tf) ? 'GPU' : 'CPU'}`;
+/** The one TensorFlow of this process: a second library beside it would clash. */
+let loaded: LoadedTf | null = null;
 
-/** Only with a GPU device: tfjs-node-gpu without one would silently compute on the CPU. */
-// eslint-disable-next-line @typescript-eslint/require-await -- one shape for all loaders
-export async function loadTensorflowGpu({ allowCpu }: BackendOptions): Promise<LoadedTf> {
-  const tf = loadPrebuilt(GPU_PACKAGE);
-  if (!tf) throw new Error(`${GPU_PACKAGE} is not installed or does not load`);
-  if (!usesGpu(tf) && !allowCpu) throw new Error('TensorFlow found no GPU device');
-  return { tf, description: describe(tf, 'prebuilt') };
+/** Only with a GPU device: TensorFlow without one would silently compute on the CPU. */
+export async function loadTensorflowGpu(options: BackendOptions): Promise<LoadedTf> {
+  const prebuilt = loadPrebuilt(GPU_PACKAGE);
+  if (prebuilt) {
+    loaded ??= describe(prebuilt, 'prebuilt');
+  } else {
+    const built = await findNative(options.cacheDir, 'tensorflow-gpu');
+    if (built === null) {
+      throw new Error(
+        'not built yet; `kvshare native --backend tensorflow-gpu` builds it (3.3 GB)',
+      );
+    }
+    loaded ??= describe(loadPackage(built), 'built here');
+  }
+  if (!loaded.hasOwnMemory && !options.allowCpu) throw new Error('TensorFlow found no GPU device');
+  return loaded;
 }
 
 async function nativePackage(options: BackendOptions): Promise<string> {
-  const found = await findNative(options.cacheDir);
+  const { cacheDir, onProgress } = options;
+  const build = 'tensorflow';
+  const found = await findNative(cacheDir, build);
   if (found !== null) return found;
   if (!options.allowBuild) throw new Error('not built yet; `kvshare native` builds it');
-  const { cacheDir, onProgress } = options;
-  return (await buildNative({ cacheDir, ...(onProgress && { onProgress }) })).packageDir;
+  return (await buildNative({ cacheDir, build, ...(onProgress && { onProgress }) })).packageDir;
 }
 
-/** A prebuilt library that loads, else our build: two TensorFlows in one process would clash. */
+/** A prebuilt library that loads, else our build. */
 export async function loadTensorflow(options: BackendOptions): Promise<LoadedTf> {
+  if (loaded) return loaded;
   for (const name of PREBUILT_PACKAGES) {
     const tf = loadPrebuilt(name);
-    if (tf) return { tf, description: describe(tf, 'prebuilt') };
+    if (tf) return (loaded = describe(tf, 'prebuilt'));
   }
-  const tf = loadPackage(await nativePackage(options));
-  return { tf, description: describe(tf, 'built here') };
+  return (loaded = describe(loadPackage(await nativePackage(options)), 'built here'));
 }

@@ -18,7 +18,7 @@ export async function loadCpu(): Promise<LoadedTf> {
   // Silences the advice to install tfjs-node, which the caller has tried or did not want.
   tf.env().set('IS_NODE', false);
   await activate(tf, 'cpu');
-  return { tf, description: 'plain JavaScript, for tests and tiny models' };
+  return { tf, description: 'plain JavaScript, for tests and tiny models', hasOwnMemory: false };
 }
 
 export async function loadWasm(): Promise<LoadedTf> {
@@ -29,5 +29,6 @@ export async function loadWasm(): Promise<LoadedTf> {
   tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
   wasm.setWasmPaths(join(dirname(entry), '/'));
   await activate(tf, 'wasm');
-  return { tf, description: 'WebAssembly with SIMD; about 20x slower than tensorflow' };
+  const description = 'WebAssembly with SIMD; about 20x slower than tensorflow';
+  return { tf, description, hasOwnMemory: false };
 }

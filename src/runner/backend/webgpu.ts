@@ -85,8 +85,9 @@ export async function loadWebgpu({ cacheDir, allowCpu }: BackendOptions): Promis
   const gpu = dawn.create([]);
   const adapter = await gpu.requestAdapter();
   if (!adapter) throw new Error('WebGPU found no adapter');
-  const { vendor, device, description, isFallbackAdapter } = adapter.info;
-  const name = [description, device, vendor].find((text) => text !== '') ?? 'unnamed adapter';
+  const { vendor, device, isFallbackAdapter } = adapter.info;
+  const name =
+    [adapter.info.description, device, vendor].find((text) => text !== '') ?? 'unnamed adapter';
   if (isFallbackAdapter && !allowCpu) {
     throw new Error(`WebGPU found no GPU, only ${name}, which computes on the CPU`);
   }
@@ -99,5 +100,6 @@ export async function loadWebgpu({ cacheDir, allowCpu }: BackendOptions): Promis
   boundFreeBuffers(backend.bufferManager);
   const failed = distrustAfterErrors(backend);
   const where = isFallbackAdapter ? 'a software adapter on the CPU' : 'the GPU';
-  return { tf, description: `WebGPU through Dawn on ${where}, ${name}`, failed };
+  const description = `WebGPU through Dawn on ${where}, ${name}`;
+  return { tf, description, hasOwnMemory: true, failed };
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { findNative } from '../../../src/native/index.ts';
 import { loadBackend } from '../../../src/runner/backend/index.ts';
+import { writeFakeGpuBuild } from '../../support/fake-gpu-build.ts';
 
 let cacheDir: string;
 beforeAll(() => {
@@ -15,13 +16,18 @@ afterAll(() => {
 });
 
 const script = new URL('../../support/multiply-on.ts', import.meta.url).pathname;
-const multiplyOn = (name: string) =>
+const multiplyOn = (name: string, ...more: string[]) =>
   JSON.parse(
-    execFileSync(process.execPath, ['--import', 'tsx', script, name, cacheDir], {
+    execFileSync(process.execPath, ['--import', 'tsx', script, name, cacheDir, ...more], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
     }),
-  ) as { name: string; product: number[]; tried: { name: string; reason: string }[] };
+  ) as {
+    name: string;
+    description: string;
+    product: number[];
+    tried: { name: string; reason: string }[];
+  };
 
 describe('loadBackend', () => {
   it.each(['cpu', 'wasm'])('multiplies on %s', (name) => {
@@ -54,7 +60,25 @@ describe('loadBackend', () => {
     },
   );
 
+  it('computes on the CPU in the place of a GPU only when that is asked for', async () => {
+    writeFakeGpuBuild(cacheDir);
+    const requested = { requested: 'tensorflow-gpu', cacheDir, allowBuild: false } as const;
+    await expect(loadBackend(requested)).rejects.toMatchObject({
+      message: 'Backend tensorflow-gpu cannot run here: TensorFlow found no GPU device',
+    });
+    const asked = multiplyOn('tensorflow-gpu', 'cpu');
+    expect(asked).toMatchObject({ name: 'tensorflow-gpu', product: [11] });
+    expect(asked.description).toMatch(/on the CPU$/);
+    // One library a process: that of the GPU serves as that of the CPU, and says so.
+    const auto = multiplyOn('auto', 'cpu');
+    expect(auto).toMatchObject({ name: 'tensorflow', product: [11] });
+    expect(auto.tried).toEqual([
+      { name: 'tensorflow-gpu', reason: 'TensorFlow found no GPU device' },
+    ]);
+    expect(auto.description).toMatch(/on the CPU$/);
+  });
+
   it('finds no native build in an empty cache', async () => {
-    expect(await findNative(cacheDir)).toBeNull();
+    expect(await findNative(cacheDir, 'tensorflow')).toBeNull();
   });
 });
