@@ -130,7 +130,7 @@ module.exports = {
       'main-knows-commands',
       'main.ts picks a command; everything else loads lazily behind it.',
       '^src/main\\.ts$',
-      '^src/(commands/|(config|errors|flags|nearest-name)\\.ts)|^adapters/registry\\.ts$',
+      '^src/(commands/|(config|errors|flags|nearest-name|package-info)\\.ts)|^adapters/registry\\.ts$',
     ),
     only(
       'config-knows-options',
