@@ -9,6 +9,9 @@ const GROWTH = 1.25;
 /** Entries a bucket before there are twice as many buckets. */
 const MAX_LOAD = 2;
 
+/** Of a key, that do not choose its bucket. */
+const LOWER_BITS = 8;
+
 /** Entries that a look-up passes before it gives up on a bucket: other keys can share it. */
 const MAX_STEPS = 64;
 
@@ -53,7 +56,7 @@ export class AnchorTable {
     const at = id * FIELDS;
     const [before, after] = [entries[at + PREVIOUS]!, entries[at + NEXT]!];
     if (after !== NONE) entries[after * FIELDS + PREVIOUS] = before;
-    if (before === NONE) this.#heads[this.#bucketOf(id)] = after;
+    if (before === NONE) this.#heads[this.#bucketOf(entries[at + KEY]!)] = after;
     else entries[before * FIELDS + NEXT] = after;
     entries[at + NEXT] = this.#free;
     this.#free = id;
@@ -65,7 +68,7 @@ export class AnchorTable {
     const entries = this.#entries;
     let shown = 0;
     let steps = 0;
-    let id = this.#heads[key & (this.#heads.length - 1)]!;
+    let id = this.#heads[this.#bucketOf(key)]!;
     while (id !== NONE) {
       if (shown === limit || ++steps > MAX_STEPS) return true;
       const at = id * FIELDS;
@@ -77,12 +80,13 @@ export class AnchorTable {
     return false;
   }
 
-  #bucketOf(id: number): number {
-    return this.#entries[id * FIELDS + KEY]! & (this.#heads.length - 1);
+  /** By the upper bits: keys of one table may all have the same lower ones (see RunIndex). */
+  #bucketOf(key: number): number {
+    return (key >>> LOWER_BITS) & (this.#heads.length - 1);
   }
 
   #link(id: number): void {
-    const bucket = this.#bucketOf(id);
+    const bucket = this.#bucketOf(this.#entries[id * FIELDS + KEY]!);
     const head = this.#heads[bucket]!;
     this.#entries[id * FIELDS + NEXT] = head;
     this.#entries[id * FIELDS + PREVIOUS] = NONE;
