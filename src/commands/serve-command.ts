@@ -6,10 +6,11 @@ import { childEnvironment, type Settings } from '../config.ts';
 import { KvShareError } from '../errors.ts';
 import { RunnerClient } from '../runner/client.ts';
 import { announceReady, superviseRunner } from '../serve/index.ts';
-import { createLog } from '../telemetry/index.ts';
+import { createLog, type Log } from '../telemetry/index.ts';
 import { runUntilSignal } from './run-until-signal.ts';
-import { startTraces } from './start-traces.ts';
 import { startSidecar } from './sidecar-command.ts';
+import { openModelParts, openSidecarParts, type SidecarParts } from './sidecar-parts.ts';
+import { startTraces } from './start-traces.ts';
 
 const runnerArgs = (settings: Settings): string[] => [
   ...['--backend', settings.backend],
@@ -25,6 +26,9 @@ const runnerArgs = (settings: Settings): string[] => [
   ...(settings.modelPath === null ? [] : ['--model', settings.modelPath]),
 ];
 
+const openParts = async (settings: Settings, log: Log): Promise<SidecarParts> =>
+  openSidecarParts(settings, await openModelParts(settings), true, log);
+
 export async function serveCommand(settings: Settings): Promise<void> {
   if (settings.adapter) {
     const message = 'kvshare serve runs its own runner; with an adapter, use kvshare sidecar.';
@@ -32,15 +36,18 @@ export async function serveCommand(settings: Settings): Promise<void> {
   }
   const stopTraces = await startTraces(settings, 'kvshare-sidecar');
   const log = createLog({ level: settings.logLevels.serve, name: 'serve' });
+  const sidecarLog = createLog({ level: settings.logLevels.sidecar, name: 'sidecar' });
+  const opening = openParts(settings, sidecarLog);
+  // It is told when the runner is up, or did not come up.
+  opening.catch(() => undefined);
   const runner = await superviseRunner({
     args: runnerArgs(settings),
     env: childEnvironment(tracesEnvironment(settings.telemetry)),
     onRestart: (backoffMs) => log.error({ backoffMs }, 'the runner died and is started again'),
   });
   try {
-    const openRunner = () => Promise.resolve(new RunnerClient(runner.url));
-    const sidecarLog = createLog({ level: settings.logLevels.sidecar, name: 'sidecar' });
-    const sidecar = await startSidecar(settings, openRunner, sidecarLog);
+    const client = new RunnerClient(runner.url);
+    const sidecar = await startSidecar(settings, await opening, client, sidecarLog);
     if (settings.tenants.length === 0) {
       log.warn({}, 'no tenants are configured: every request is private and nothing is shared');
     }

@@ -3,23 +3,23 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Settings } from '../config.ts';
 import { KvShareError } from '../errors.ts';
-import type { ResolvedModel } from '../model-files/index.ts';
 import type { Runner } from '../protocol/index.ts';
 import { RunnerClient } from '../runner/client.ts';
 import { announceReady } from '../serve/index.ts';
 import { createSidecar } from '../sidecar/index.ts';
 import { createLog, type Log } from '../telemetry/index.ts';
-import type { Tokenizer } from '../tokenizer/index.ts';
 import { modelIdOf } from '../open-model/index.ts';
 import { openAdapter, originsOf, type LoadAdapters } from './open-adapter.ts';
-import { provisionEmbedder, provisionModel, provisionTokenizer } from './provision.ts';
+import {
+  openModelParts,
+  openSidecarParts,
+  type ModelParts,
+  type SidecarParts,
+} from './sidecar-parts.ts';
 import { startTraces } from './start-traces.ts';
 import { runUntilSignal } from './run-until-signal.ts';
 import { startAdmin } from './start-admin.ts';
 import { watchConfig } from './watch-config.ts';
-
-/** The runner that it is in front of. */
-export type OpenRunner = (model: ResolvedModel, tokenizer: Tokenizer) => Promise<Runner>;
 
 /** A sidecar on a port of chance has no earlier life. */
 function guardFileOf({ guardFile, cacheDir, port }: Settings): { guardFile?: string } {
@@ -29,22 +29,10 @@ function guardFileOf({ guardFile, cacheDir, port }: Settings): { guardFile?: str
 
 export async function startSidecar(
   settings: Settings,
-  openRunner: OpenRunner,
+  { model, tokenizer, embedder }: SidecarParts,
+  runner: Runner,
   log: Log,
 ): Promise<{ port: number; close: () => Promise<void> }> {
-  const model = await provisionModel(settings);
-  const tokenizer = await provisionTokenizer(model);
-  const runner = await openRunner(model, tokenizer);
-  // Prompts that are alike are looked for to import runs of them.
-  const importsRuns =
-    settings.adapter === null || (await runner.info()).capabilities.imports === 'runs';
-  const embedder = await provisionEmbedder({
-    settings: importsRuns ? settings.embedder : { kind: 'off', file: null },
-    cacheDir: settings.cacheDir,
-    model,
-    tokenizer,
-    onFallback: (why) => log.warn({ why }, 'no word vectors: the model’s own rows compare prompts'),
-  });
   const sidecar = createSidecar({
     runner,
     tokenizer,
@@ -78,22 +66,31 @@ export async function startSidecar(
   };
 }
 
-function runnerOf({ adapter, runnerUrl }: Settings, load: LoadAdapters, log: Log): OpenRunner {
+async function openRunner(
+  { adapter, runnerUrl }: Settings,
+  parts: ModelParts,
+  load: LoadAdapters,
+  log: Log,
+): Promise<Runner> {
   if (adapter) {
     const urls = originsOf(adapter, runnerUrl);
-    return (model, tokenizer) =>
-      openAdapter({ settings: { ...adapter, urls }, load, model, tokenizer, log });
+    return openAdapter({ settings: { ...adapter, urls }, load, ...parts, log });
   }
   if (runnerUrl === null) {
     throw new KvShareError('config_invalid', 'kvshare sidecar needs --runner URL.');
   }
-  return () => Promise.resolve(new RunnerClient(runnerUrl));
+  return new RunnerClient(runnerUrl);
 }
 
 export async function sidecarCommand(settings: Settings, load: LoadAdapters): Promise<void> {
   const stopTraces = await startTraces(settings, 'kvshare-sidecar');
   const log = createLog({ level: settings.logLevels.sidecar, name: 'sidecar' });
-  const sidecar = await startSidecar(settings, runnerOf(settings, load, log), log);
+  const model = await openModelParts(settings);
+  const runner = await openRunner(settings, model, load, log);
+  const importsRuns =
+    settings.adapter === null || (await runner.info()).capabilities.imports === 'runs';
+  const parts = await openSidecarParts(settings, model, importsRuns, log);
+  const sidecar = await startSidecar(settings, parts, runner, log);
   announceReady(sidecar.port);
   process.stderr.write(`kvshare sidecar on http://${settings.host}:${sidecar.port}\n`);
   await runUntilSignal(() => sidecar.close().then(stopTraces));
