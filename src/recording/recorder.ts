@@ -3,6 +3,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { createWriteStream, statSync, type WriteStream } from 'node:fs';
 import { formatLine, type RecordedRequest } from './recorded-request.ts';
+import { withoutTenant } from './without-tenant.ts';
 
 export interface RecorderOptions {
   readonly path: string;
@@ -13,6 +14,7 @@ export interface RecorderOptions {
 }
 
 const MAX_BACKLOG_BYTES = 8 * 2 ** 20;
+const MAX_HELD = 1_000;
 
 /** Ids → ids that nobody can turn back without the key; equal in, equal out. */
 class TokenHasher {
@@ -36,27 +38,29 @@ class TokenHasher {
 
 export class Recorder {
   readonly #options: RecorderOptions;
-  readonly #stream: WriteStream;
   readonly #hasher: TokenHasher | null;
+  #stream: WriteStream;
   #bytes: number;
   #failed = false;
+  /** While the file is rewritten: lines that come behind it. */
+  #held: string[] | null = null;
+  #forgetting: Promise<unknown> = Promise.resolve();
 
   constructor(options: RecorderOptions) {
     this.#options = options;
     // What earlier runs have left in the file counts as well.
-    this.#bytes = statSync(options.path, { throwIfNoEntry: false })?.size ?? 0;
+    this.#bytes = this.#sizeOnDisk();
     this.#hasher = options.plainTokens ? null : new TokenHasher();
-    this.#stream = createWriteStream(options.path, { flags: 'a', mode: 0o600 });
-    this.#stream.on('error', () => {
-      if (!this.#failed) options.onDrop('failed');
-      this.#failed = true;
-    });
+    this.#stream = this.#open();
   }
 
   record(request: RecordedRequest): void {
     if (this.#failed) return;
     const { maxBytes, onDrop } = this.#options;
-    if (this.#stream.writableLength > MAX_BACKLOG_BYTES) {
+    const isBehind = this.#held
+      ? this.#held.length >= MAX_HELD
+      : this.#stream.writableLength > MAX_BACKLOG_BYTES;
+    if (isBehind) {
       onDrop('backlog');
       return;
     }
@@ -67,15 +71,59 @@ export class Recorder {
       return;
     }
     this.#bytes += line.length;
-    this.#stream.write(line);
+    if (this.#held) this.#held.push(line);
+    else this.#stream.write(line);
+  }
+
+  /** Rewrites the file without this tenant's lines, and says how many those were. Rejects when it cannot. */
+  forget(tenant: string): Promise<number> {
+    const forgotten = this.#forgetting.then(() => this.#forget(tenant));
+    this.#forgetting = forgotten.catch(() => undefined);
+    return forgotten;
   }
 
   async close(): Promise<void> {
+    await this.#forgetting;
+    await this.#end();
+  }
+
+  async #forget(tenant: string): Promise<number> {
+    this.#held = [];
+    try {
+      await this.#end();
+      return await withoutTenant(this.#options.path, tenant);
+    } finally {
+      const held = this.#held;
+      this.#held = null;
+      this.#bytes = this.#sizeOnDisk();
+      this.#stream = this.#open();
+      for (const line of held) {
+        this.#bytes += line.length;
+        this.#stream.write(line);
+      }
+    }
+  }
+
+  async #end(): Promise<void> {
     if (this.#failed) return;
     // `close` comes behind a last error, the callback of `end` may not.
     await new Promise<void>((resolve) => {
       this.#stream.once('close', resolve);
       this.#stream.end();
     });
+  }
+
+  #sizeOnDisk(): number {
+    return statSync(this.#options.path, { throwIfNoEntry: false })?.size ?? 0;
+  }
+
+  #open(): WriteStream {
+    const { path, onDrop } = this.#options;
+    const stream = createWriteStream(path, { flags: 'a', mode: 0o600 });
+    stream.on('error', () => {
+      if (!this.#failed) onDrop('failed');
+      this.#failed = true;
+    });
+    return stream;
   }
 }

@@ -74,6 +74,14 @@ export class Ledger {
     return this.#entries.get(segment)?.scope ?? null;
   }
 
+  /** Every scope that is known to be this tenant's. */
+  scopesOf(tenant: string): Set<string> {
+    const scopes = new Set<string>();
+    for (const entry of this.#entries.values())
+      if (entry.tenant === tenant) scopes.add(entry.scope);
+    return scopes;
+  }
+
   recordOf(segment: string): DonorRecord | null {
     return this.#entries.get(segment) ?? null;
   }

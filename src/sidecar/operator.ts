@@ -2,6 +2,7 @@
 // whose route allows it; who may ask is the business of the admin room.
 import type { StoreControl } from '../protocol/index.ts';
 import { KvShareError } from '../errors.ts';
+import { tenantScope } from '../match/index.ts';
 import type { RouteSettings } from '../routes/index.ts';
 import type { SidecarContext } from './context.ts';
 import { fallenTenants, guardedRoutes, type GuardedRoute } from './guard-state.ts';
@@ -112,7 +113,7 @@ export class Operator {
    * answer is asked until it does.
    */
   async remove(segments: readonly string[]): Promise<readonly string[]> {
-    const { ledger, link, deletions } = this.#context;
+    const { ledger, link, deletions, finder } = this.#context;
     // Whether it can delete at all; one that is away is not asked that now.
     if (link.connected) this.#control();
     const targets = segments.flatMap((segment) => {
@@ -121,13 +122,29 @@ export class Operator {
     });
     for (const segment of segments) ledger.purge(segment);
     link.forget(segments);
-    return deletions.remove(targets);
+    const scopes = new Set(targets.map(({ scope }) => scope));
+    const [removed] = await Promise.all([
+      deletions.remove(targets),
+      finder.similar?.forget(scopes),
+    ]);
+    return removed;
+  }
+
+  /** What is kept of a tenant beside its donors: vectors, and recorded requests, whose number is returned. */
+  async forgetTenant(tenant: string): Promise<number> {
+    const { ledger, finder, recorder } = this.#context;
+    await finder.similar?.forget(ledger.scopesOf(tenant).add(tenantScope(tenant, null)));
+    return (await recorder?.forget(tenant)) ?? 0;
   }
 
   /** Nothing that was stored or begun until now is used again, in one turn of the event loop. */
   async flush(): Promise<readonly string[]> {
     this.#context.ledger.flush();
-    return this.remove(this.donors().map(({ segment }) => segment));
+    const [removed] = await Promise.all([
+      this.remove(this.donors().map(({ segment }) => segment)),
+      this.#context.finder.similar?.forget(null),
+    ]);
+    return removed;
   }
 
   warm(tenant: string, prompt: WarmPrompt, signal: AbortSignal): Promise<Warmed> {

@@ -17,15 +17,24 @@ interface Known {
   readonly vector: Float32Array | null;
 }
 
-/** Keeps vectors by the SHA-256 of their scope and text, in hexadecimal digits. */
+/** Keeps vectors by 64 hexadecimal digits, of which the first say whose they are. */
 export interface VectorStore {
   get(key: string): Float32Array | undefined;
   set(key: string, vector: Float32Array): void;
+  /** Forgets all whose key begins so; '' = all. */
+  forget(prefix: string): void;
+  /** Resolves when what was set and forgotten so far would outlive the process. Never rejects. */
+  flush(): Promise<void>;
 }
+
+const hex = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+const SCOPE_DIGITS = 16;
+const scopeDigits = (scope: string): string => hex(scope).slice(0, SCOPE_DIGITS);
 
 /** By scope as well: how long a look-up takes must not tell what other tenants have sent. */
 const digest = (scope: string, text: string): string =>
-  createHash('sha256').update(`${scope.length}:${scope}`).update(text).digest('hex');
+  scopeDigits(scope) + hex(`${scope.length}:${scope}${text}`).slice(SCOPE_DIGITS);
 
 /** An embedder need not listen to its signal. */
 async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
@@ -46,6 +55,8 @@ export class PassageVectors {
   readonly #embedder: Embedder;
   readonly #store: VectorStore | null;
   readonly #known = new LRUCache<string, Known>({ max: REMEMBERED });
+  /** How often something was forgotten: what was asked for before that is not kept. */
+  #forgotten = 0;
 
   constructor(embedder: Embedder, store: VectorStore | null) {
     this.#embedder = embedder;
@@ -65,11 +76,26 @@ export class PassageVectors {
       if (known) found.set(passage.key, known.vector);
       else missing.set(passage.key, passage);
     }
+    const forgotten = this.#forgotten;
     for (const [key, vector] of await this.#embed(scope, [...missing.values()], signal)) {
-      this.#known.set(scope + key, { vector });
+      if (forgotten === this.#forgotten) this.#known.set(scope + key, { vector });
       found.set(key, vector);
     }
     return found;
+  }
+
+  /** Nothing of these scopes is kept, here or in the file; null = of any. */
+  async forget(scopes: Iterable<string> | null): Promise<void> {
+    this.#forgotten++;
+    if (scopes === null) {
+      this.#known.clear();
+      this.#store?.forget('');
+    }
+    for (const scope of scopes ?? []) {
+      for (const key of [...this.#known.keys()]) if (key.startsWith(scope)) this.#known.delete(key);
+      this.#store?.forget(scopeDigits(scope));
+    }
+    await this.#store?.flush();
   }
 
   async #embed(
@@ -85,10 +111,11 @@ export class PassageVectors {
       fresh.map(({ text }) => text),
       signal,
     );
+    const forgotten = this.#forgotten;
     const vectors = await orAborted(asked, signal);
     fresh.forEach(({ text }, i) => {
       const vector = vectors[i];
-      if (vector) this.#store?.set(digest(scope, text), vector);
+      if (vector && forgotten === this.#forgotten) this.#store?.set(digest(scope, text), vector);
     });
     let next = 0;
     return texts.map(({ key }, i) => [key, stored[i] ?? vectors[next++] ?? null]);

@@ -112,6 +112,11 @@ export class SimilarPrompts {
     this.#tables.delete(donor.scope);
   }
 
+  /** Vectors that were kept for later, of these scopes (null = of any), are gone; those of donors here still find them. */
+  forget(scopes: Iterable<string> | null): Promise<void> {
+    return this.#vectors.forget(scopes);
+  }
+
   clear(): void {
     this.#known.clear();
     for (const table of this.#tables.values()) table.vectors.close();
@@ -169,6 +174,7 @@ export class SimilarPrompts {
   }
 
   async #embedAndAdd(donor: Donor): Promise<void> {
+    if (!this.#known.has(donor)) return;
     const ranges = this.#rangesOf(donor);
     const keys = ranges.map((range) => passageKey(donor.tokens, range));
     const known = this.#tables.get(donor.scope);

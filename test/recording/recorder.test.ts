@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -13,6 +13,10 @@ beforeEach(() => {
 afterEach(() => {
   rmSync(folder, { recursive: true });
 });
+
+const fail = (why: string): never => {
+  throw new Error(why);
+};
 
 const request = (tokens: readonly number[], id = 'r-1'): RecordedRequest => ({
   id,
@@ -76,6 +80,32 @@ describe('Recorder', () => {
     const again = await recorded([request([3])], { maxBytes: 200 });
     expect(again.lines).toEqual(lines);
     expect(again.drops).toEqual(['full']);
+  });
+
+  it('forgets a tenant: its lines go, also of earlier runs, those of others and later ones stay', async () => {
+    const south = { ...request([2], 'r-2'), tenant: 'southside' };
+    await recorded([request([1]), south]);
+    appendFileSync(path, '{"half a li');
+    const drops: string[] = [];
+    const options = { path, plainTokens: true, maxBytes: 1e6 };
+    const recorder = new Recorder({ ...options, onDrop: (why) => drops.push(why) });
+    recorder.record(request([3], 'r-3'));
+    const forgotten = recorder.forget('northgate');
+    // It has begun, and what comes now waits for its end.
+    await new Promise((resolve) => process.nextTick(resolve));
+    recorder.record(request([4], 'r-4'));
+    recorder.record({ ...south, id: 'r-5' });
+    // What a crash has cut is nobody's.
+    expect(await forgotten).toBe(2);
+    await recorder.close();
+    const ids = readFileSync(path, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line, at) => parseLine(line, `line ${at + 1}`).id);
+    expect([ids, drops]).toEqual([['r-2', 'r-4', 'r-5'], []]);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(readdirSync(folder)).toEqual(['requests.jsonl']);
+    expect(await new Recorder({ ...options, path: '/dev/null', onDrop: fail }).forget('a')).toBe(0);
   });
 
   it('survives a disk that refuses', async () => {

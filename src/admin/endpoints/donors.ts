@@ -34,6 +34,8 @@ const removedSchema = strictObject({
   dryRun: flag,
   /** Donors that no tenant is known for. */
   unattributed: count,
+  /** With `tenant` alone: its lines in the file of recorded requests. */
+  recordedRequests: count,
 });
 
 const seconds = (ms: number | null): number | null => (ms === null ? null : Math.round(ms) / 1_000);
@@ -68,8 +70,17 @@ async function remove(operator: Operator, query: Selector & { dryRun?: boolean }
   }
   const all = operator.donors();
   const donors = all.filter((donor) => isSelected(donor, selector)).map(({ segment }) => segment);
-  if (!dryRun) await operator.remove(donors);
-  return { donors, dryRun, unattributed: all.filter(({ tenant }) => tenant === null).length };
+  const { tenant: whole, ...more } = selector;
+  const isWholeTenant = whole !== undefined && Object.keys(more).length === 0;
+  // Whatever the runner says, the rest goes as well.
+  const [recordedRequests] = dryRun
+    ? [0]
+    : await Promise.all([
+        isWholeTenant ? operator.forgetTenant(whole) : 0,
+        operator.remove(donors),
+      ]);
+  const unattributed = all.filter(({ tenant }) => tenant === null).length;
+  return { donors, dryRun, unattributed, recordedRequests };
 }
 
 export const donorEndpoints = (operator: Operator): Endpoint[] => [
@@ -90,7 +101,8 @@ export const donorEndpoints = (operator: Operator): Endpoint[] => [
     method: 'delete',
     path: '/admin/donors',
     name: 'deleteDonors',
-    summary: 'Deletes the donors that meet every condition given; none is imported from then on.',
+    summary:
+      'Deletes the donors that meet every condition given; none is imported from then on. With `tenant` alone, its recorded requests as well.',
     query: { ...selectorQuery, dryRun: flag },
     answer: removedSchema,
     handle: ({ query }) => remove(operator, query),

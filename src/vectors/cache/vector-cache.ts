@@ -58,6 +58,13 @@ export class VectorCache {
     this.#isChanged = true;
   }
 
+  /** Forgets all whose key begins so; '' = all. On disk they are until the next flush. */
+  forget(prefix: string): void {
+    for (const key of [...this.#vectors.keys()]) {
+      if (key.startsWith(prefix)) this.#isChanged = this.#vectors.delete(key) || this.#isChanged;
+    }
+  }
+
   /** Resolves when everything set so far is on disk, or the failure was reported. Never rejects. */
   flush(): Promise<void> {
     this.#saving = this.#saving.then(() => this.#save());

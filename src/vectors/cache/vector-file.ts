@@ -23,7 +23,8 @@ export interface VectorShape {
 }
 
 const MAGIC = Buffer.from('KVSHVEC\0', 'latin1');
-const VERSION = 1;
+/** 2: keys begin with their scope. */
+const VERSION = 2;
 const KEY_BYTES = 32;
 const HASH_BYTES = 32;
 const COUNT_AT = MAGIC.length + 8;
