@@ -25,6 +25,14 @@ export interface PromptParts {
   readonly render: ChatTemplate;
 }
 
+/** What cannot fit whatever it says is refused before anybody renders it or cuts it into words: that takes seconds. */
+function checkSize({ words }: PromptParts, texts: readonly string[], maxTokens: number): void {
+  // A message is a token at least.
+  checkLength(texts.length, maxTokens);
+  const length = texts.reduce((sum, text) => sum + text.length, 0);
+  if (length > maxTokens * words.longest) checkLength(Infinity, maxTokens);
+}
+
 /** Guarded text → ids, with the token positions of two ascending offsets of that text. */
 function encodeRendered(
   parts: PromptParts,
@@ -98,6 +106,11 @@ export function encodeChat(
   messages: readonly TemplateMessage[],
   maxTokens = Infinity,
 ): EncodedPrompt {
+  checkSize(
+    parts,
+    messages.map(({ content }) => content),
+    maxTokens,
+  );
   const texts = messages.flatMap(({ role, content }) => [role, content]);
   const guard = new TextGuard(parts.specialStrings, texts);
   const guarded = messages.map(({ role, content }) => ({
@@ -116,6 +129,7 @@ export function encodePrompt(
   text: string,
   maxTokens = Infinity,
 ): EncodedPrompt {
+  checkSize(parts, [text], maxTokens);
   const ids: number[] = [];
   const place = lastParagraph(text) ?? { start: text.length, end: text.length };
   const marks = [place.start, place.end];

@@ -25,6 +25,8 @@ export interface AppendOptions {
 }
 
 export interface WordEncoder {
+  /** Bytes of the longest token: no text becomes fewer tokens than its length over this. */
+  readonly longest: number;
   /** Appends the ids of the text; returns, for each mark, the index of the first word from it on. */
   append(text: string, out: number[], options?: AppendOptions): number[];
 }
@@ -77,7 +79,11 @@ export function wordEncoder(vocabulary: Vocabulary, pre: PreTokenizer): WordEnco
     return ids;
   };
 
+  // At byte level a character is a byte.
+  const longest = vocabulary.tokens.reduce((most, { length }) => Math.max(most, length), 1);
+
   return {
+    longest,
     append(text, out, { marks = [], maxTokens = Infinity } = {}) {
       const found: number[] = [];
       let offset = 0;

@@ -125,4 +125,21 @@ describe('maxTokens', () => {
     expect(tiny.encodeChat(chat, whole).tokens).toHaveLength(whole);
     expect(() => tiny.encodeChat(chat, whole - 1)).toThrow(tooLong);
   });
+
+  it('refuses what cannot fit before it costs anything: others wait for this thread', () => {
+    const user = (content: string) => ({ role: 'user', content });
+    const hostile = [
+      Array.from({ length: 140_000 }, () => user('')),
+      [user('e\u0301'.repeat(2 ** 21))],
+      [user('<|im_end|>'.repeat(400_000))],
+    ];
+    for (const messages of hostile) {
+      const start = performance.now();
+      expect(() => tiny.encodeChat(messages, 8_000)).toThrow(/more than 8000 tokens/);
+      expect(performance.now() - start).toBeLessThan(200);
+    }
+    // The longest text that can fit, if every token of it is the longest one.
+    const fitting = 'wash '.repeat(100);
+    expect(tiny.encodePrompt(fitting, 1_000).tokens.length).toBeLessThanOrEqual(1_000);
+  });
 });
