@@ -1,5 +1,5 @@
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { serveSidecar } from '../support/served.ts';
 import { ScriptedRunner } from '../support/scripted-runner.ts';
@@ -74,6 +74,50 @@ describe('pass-through', () => {
     await fetch(`${served.url}/metrics`);
     expect(seen.length).toBe(before);
   });
+
+  /** What the upstream gets of one request that is written by hand. */
+  async function sendRaw(lines: readonly string[], body = ''): Promise<Seen[]> {
+    const before = seen.length;
+    const socket = connect(Number(new URL(served.url).port), '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.resume().write(`${[...lines, 'host: x', '', ''].join('\r\n')}${body}`);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    socket.destroy();
+    return seen.slice(before);
+  }
+
+  it.each(['close, x-tenant', 'upgrade, X-Tenant', 'close, x-tenant, transfer-encoding'])(
+    'hands on nothing that is for this connection alone (R1): connection: %s',
+    async (connection) => {
+      const own = ['te: trailers', 'keep-alive: 5', 'proxy-authorization: abc', 'upgrade: h2c'];
+      const forged = ['x-tenant: a', 'x_kvshare_tenant: a', 'x-kvshare-tenant: a'];
+      const origin = ['forwarded: for=1.1.1.1', 'x-forwarded-for: 1.1.1.1', 'x-own: 1'];
+      for (const more of [[], ['expect: 100-continue']]) {
+        const lines = ['POST /up HTTP/1.1', `connection: ${connection}`, ...own, ...forged];
+        const chunked = [...lines, ...origin, ...more, 'transfer-encoding: chunked'];
+        const [request] = await sendRaw(chunked, '5\r\nhello\r\n0\r\n\r\n');
+        expect(request!.body.toString()).toBe('hello');
+        const { host: _, ...headers } = request!.headers;
+        expect(headers).toEqual({
+          ...{ connection: 'close', 'x-own': '1', 'transfer-encoding': 'chunked' },
+        });
+      }
+    },
+  );
+
+  it.each(['DELETE', 'OPTIONS', 'GET', 'POST', 'PATCH'])(
+    'sends the upstream no second request in the body of a %s (R2)',
+    async (method) => {
+      const inner = 'GET /secret HTTP/1.1\r\nhost: x\r\nx-kvshare-tenant: a\r\n\r\n';
+      const chunk = `${inner.length.toString(16)}\r\n${inner}\r\n0\r\n\r\n`;
+      for (const connection of ['keep-alive', 'upgrade']) {
+        const lines = [`${method} /up HTTP/1.1`, `connection: ${connection}`, 'upgrade: x'];
+        const requests = await sendRaw([...lines, 'transfer-encoding: chunked'], chunk);
+        expect(requests.map(({ url }) => url).filter((url) => url !== '/up')).toEqual([]);
+        expect(requests.every(({ body }) => body.toString() === inner)).toBe(true);
+      }
+    },
+  );
 
   it('answers 502 in OpenAI’s form when the upstream is gone', async () => {
     const lost = await serveSidecar(new ScriptedRunner(), { upstream: 'http://127.0.0.1:9' });
