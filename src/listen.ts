@@ -1,7 +1,14 @@
 // An HTTP server that listens, or says why not; and one that stops at once.
-import type { Server } from 'node:http';
+import type { Server, ServerOptions } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { KvShareError } from './errors.ts';
+
+/** For servers that strangers reach. Node looks for late clients every half minute if it is not told otherwise. */
+export const serverLimits: ServerOptions = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  connectionsCheckingInterval: 1_000,
+};
 
 export interface ListenOptions {
   /** 0 picks a free one. */

@@ -2,7 +2,7 @@
 import { createServer } from 'node:http';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import { KvShareError, toErrorBody } from '../errors.ts';
-import { closeNow, listen, type ListenOptions } from '../listen.ts';
+import { closeNow, listen, serverLimits, type ListenOptions } from '../listen.ts';
 import { OperatorKey, type Operator } from '../sidecar/index.ts';
 import type { Log } from '../telemetry/index.ts';
 import { auditEntryOf, AuditRing } from './audit-ring.ts';
@@ -112,7 +112,7 @@ export function createAdmin(options: AdminOptions): Admin {
     throw new KvShareError('not_found', 'No such path.');
   });
   app.use(sendError(log));
-  const server = createServer({ headersTimeout: 10_000, requestTimeout: 30_000 }, app);
+  const server = createServer(serverLimits, app);
   return {
     listen: (address) => listen(server, address),
     close: async () => {

@@ -1,7 +1,7 @@
 // The sidecar as a server of its own: the core behind Express, listened with.
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { listen } from '../listen.ts';
+import { listen, serverLimits } from '../listen.ts';
 import type { RouteSettings } from '../routes/index.ts';
 import { createApp } from './app.ts';
 import { createCore, type CoreOptions, type SidecarCore } from './core.ts';
@@ -50,7 +50,7 @@ export function createSidecar(options: SidecarOptions): Sidecar {
   const keys = new KeyRing(options.tenants);
   const monitoring = new Monitoring(options.metricsKey ?? null, options.tenants, keys);
   const app = createApp(core.context, monitoring, options.upstream ?? null);
-  const server = createServer({ headersTimeout: 10_000, requestTimeout: 30_000 }, app);
+  const server = createServer(serverLimits, app);
   return {
     app,
     operator: new Operator(core.context, keys, (settings) => core.reload(settings)),

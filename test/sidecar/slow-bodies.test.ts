@@ -90,6 +90,17 @@ describe('a body that does not come', () => {
   });
 });
 
+describe('a head that does not end', () => {
+  it('is given up after ten seconds, not when node looks the next time', async () => {
+    await serve({});
+    const start = performance.now();
+    const { socket } = begin('GET /livez HTTP/1.1\r\n');
+    const drip = setInterval(() => socket.write('x: y\r\n'), 200);
+    await once(socket, 'close').finally(() => clearInterval(drip));
+    expect(performance.now() - start).toBeLessThan(13_000);
+  }, 40_000);
+});
+
 describe('a body in pieces', () => {
   it('is put together again, whatever the pieces', async () => {
     await serve({});
