@@ -16,13 +16,15 @@ export interface RunnerProcess {
 
 export async function startRunner(model: string, args: readonly string[]): Promise<RunnerProcess> {
   const start = performance.now();
+  // The runner warns of variables that it does not know.
+  const { KVSHARE_FULL: _, ...env } = process.env;
   const child = spawn(
     process.execPath,
     [
       ...['--max-old-space-size=256', '--import', 'tsx', main, 'runner', '--port', '0'],
       ...['--model', model, '--backend', 'cpu', '--log-level', 'warn', ...args],
     ],
-    { stdio: ['ignore', 'ignore', 'pipe'] },
+    { env, stdio: ['ignore', 'ignore', 'pipe'] },
   );
   const exited = new Promise((resolve) => child.once('exit', resolve));
   const lines: string[] = [];
