@@ -114,23 +114,26 @@ export class PassageTable {
   }
 
   /** The donor's passages and their tokens. */
-  membersOf(donor: Donor): { readonly passage: Passage; readonly tokens: number }[] {
+  eachPassage(donor: Donor, show: (passage: Passage, tokens: number) => void): void {
     const member = this.#members.get(donor);
-    return (member?.passages ?? []).map((passage, i) => ({ passage, tokens: member!.sizes[i]! }));
+    member?.passages.forEach((passage, i) => show(passage, member.sizes[i]!));
   }
 
   /** Vectors of the donor's passages, weighted by length and rarity. */
   weightedOf(donor: Donor): Weighted[] {
-    return this.membersOf(donor).flatMap(({ passage, tokens }) => {
+    const weighted: Weighted[] = [];
+    this.eachPassage(donor, (passage, tokens) => {
       const vector = this.vectorOf(passage);
-      if (!vector) return [];
+      if (!vector) return;
       const rarity = this.rarity(passage);
-      return [{ vector, weight: tokens * rarity, rarity }];
+      weighted.push({ vector, weight: tokens * rarity, rarity });
     });
+    return weighted;
   }
 
-  vectorOf({ label }: Passage): Float32Array | null {
-    return label === null ? null : this.vectors.vectorOf(label);
+  /** In `into` where that is given. */
+  vectorOf({ label }: Passage, into?: Float32Array): Float32Array | null {
+    return label === null ? null : this.vectors.vectorOf(label, into);
   }
 
   #create(key: string, donor: Donor, vectorOf: (key: string) => Float32Array | null): Passage {

@@ -7,16 +7,23 @@ export function cosine(a: Float32Array, b: Float32Array): number {
   return sum;
 }
 
+export function addScaled(sum: Float32Array, vector: Float32Array, weight: number): void {
+  for (let i = 0; i < sum.length; i++) sum[i]! += weight * vector[i]!;
+}
+
+/** Null for the zero vector. */
+export function normalised(vector: Float32Array): Float32Array | null {
+  const norm = Math.sqrt(cosine(vector, vector));
+  return norm > 0 ? vector.map((x) => x / norm) : null;
+}
+
 /** Of unit length; null when there is nothing, or nothing is left. */
 export function meanOf(passages: readonly Weighted[]): Float32Array | null {
   const first = passages[0];
   if (!first) return null;
-  const mean = new Float32Array(first.vector.length);
-  for (const { vector, weight } of passages) {
-    for (let i = 0; i < mean.length; i++) mean[i]! += weight * vector[i]!;
-  }
-  const norm = Math.sqrt(cosine(mean, mean));
-  return norm > 0 ? mean.map((x) => x / norm) : null;
+  const sum = new Float32Array(first.vector.length);
+  for (const { vector, weight } of passages) addScaled(sum, vector, weight);
+  return normalised(sum);
 }
 
 /** -1..1; 0 when one of them says nothing. */

@@ -24,8 +24,8 @@ export interface VectorIndex {
   add(vector: Float32Array): number;
   /** False when the label is not stored. */
   remove(label: number): boolean;
-  /** A copy of a stored unit vector, [dimension]; null when the label is not stored. */
-  vectorOf(label: number): Float32Array | null;
+  /** A copy of a stored unit vector, [dimension], in `into` where that is given; null when the label is not stored. */
+  vectorOf(label: number, into?: Float32Array): Float32Array | null;
   /** Cosine of a stored vector and a query; throws RangeError when the label is not stored. */
   similarity(label: number, query: Float32Array): number;
   /**
@@ -103,11 +103,13 @@ export class ScopeIndex implements VectorIndex, GraphUser {
     return true;
   }
 
-  vectorOf(label: number): Float32Array | null {
+  vectorOf(
+    label: number,
+    into: Float32Array = new Float32Array(this.#options.dimension),
+  ): Float32Array | null {
     if (!this.#table.has(label)) return null;
-    const unit = new Float32Array(this.#options.dimension);
-    this.#table.read(label, unit);
-    return unit;
+    this.#table.read(label, into);
+    return into;
   }
 
   similarity(label: number, query: Float32Array): number {
