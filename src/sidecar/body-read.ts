@@ -39,6 +39,11 @@ export class BodyRead {
     });
   }
 
+  /** Bytes that have come. */
+  get size(): number {
+    return this.#size;
+  }
+
   /** Bytes of memory. */
   get held(): number {
     return this.#buffer.length;

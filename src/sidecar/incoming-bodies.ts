@@ -9,6 +9,8 @@ import { BodyRead, tooLarge } from './body-read.ts';
 const FULL_BODIES = 16;
 /** A client without a body costs a socket and some kilobytes. */
 const MOST_READS = 1_024;
+/** Of the event loop, for what has arrived already: a turn reads a megabyte or two. */
+const LAST_TURNS = 16;
 
 export interface BodyBounds {
   /** Of one body. */
@@ -45,13 +47,23 @@ export class IncomingBodies {
     const read = new BodyRead(request, onMore, maxBytes);
     this.#reads.add(read);
     this.#makeRoom();
-    const timer = setTimeout(() => read.fail(late(`${this.#deadlineMs} ms`)), this.#deadlineMs);
+    const timer = setTimeout(() => this.#expire(read, LAST_TURNS), this.#deadlineMs);
     try {
       return await read.whole;
     } finally {
       clearTimeout(timer);
       this.#forget(read);
     }
+  }
+
+  /** Time is up, but what came while this process was busy with something else is read first. */
+  #expire(read: BodyRead, turns: number): void {
+    const { size } = read;
+    setImmediate(() => {
+      if (!this.#reads.has(read)) return;
+      if (read.size > size && turns > 0) this.#expire(read, turns - 1);
+      else read.fail(late(`${this.#deadlineMs} ms`));
+    });
   }
 
   #makeRoom(): void {

@@ -68,6 +68,19 @@ describe('a body that does not come', () => {
     expect(await metricsOf(served.url)).toContain('kvshare_errors_total{code="body_timeout"} 2');
   });
 
+  it('is not given up when it came while we were busy with something else', async () => {
+    await serve({ bodyDeadlineMs: 200 });
+    const body = JSON.stringify(chat);
+    const { socket, answer } = begin(head(paths[0], body.length));
+    await sleep(100);
+    // On its way before the deadline; this process reads no socket until long after it.
+    socket.write(body);
+    const busyUntil = performance.now() + 500;
+    while (performance.now() < busyUntil);
+    await until(() => answer() !== '');
+    expect(answer()).toMatch(/^HTTP\/1.1 200 /);
+  });
+
   it('gives way, the oldest first, when too many bytes are half read', async () => {
     const maxBodyBytes = 10_000;
     await serve({ maxBodyBytes });

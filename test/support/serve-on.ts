@@ -99,7 +99,7 @@ await engine.close();
 // One prompt does not fit beside the next: it goes to host memory, and comes back.
 seen = [];
 const tiers = { hostBytes: 2 ** 20 };
-const small = await tinyEngineOn(backend, { maxKvBytes: 60 * PER_TOKEN, tiers }, newModel);
+const small = await tinyEngineOn(backend, { maxKvBytes: 100 * PER_TOKEN, tiers }, newModel);
 const first = await collect(small.engine.generate(requestOf(tokensOf(40, 1)), never));
 await small.engine.store.settled();
 const before = seen.flat().length;
