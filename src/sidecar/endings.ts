@@ -2,6 +2,7 @@
 // abort the runner within one step; all but the first are told to the client.
 import type { ServerResponse } from 'node:http';
 import { KvShareError } from '../errors.ts';
+import { ConnectionEnds } from './connection-ends.ts';
 
 export interface Ending {
   readonly signal: AbortSignal;
@@ -12,6 +13,7 @@ export interface Ending {
 
 export class Endings {
   readonly #deadlineMs: number;
+  readonly #connections = new ConnectionEnds();
   readonly #running = new Set<(why: KvShareError) => void>();
 
   constructor(deadlineMs: number) {
@@ -34,6 +36,7 @@ export class Endings {
     // Gone while something before us was busy.
     if (response.destroyed) onClose();
     response.on('close', onClose);
+    const forget = this.#connections.watch(response.req.socket, onClose);
     this.#running.add(end);
     return {
       signal: abort.signal,
@@ -41,6 +44,7 @@ export class Endings {
       done: () => {
         clearTimeout(timer);
         response.off('close', onClose);
+        forget();
         this.#running.delete(end);
       },
     };
