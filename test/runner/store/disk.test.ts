@@ -16,6 +16,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { bytesPerToken } from '../../../src/kv/index.ts';
 import { loadBackend, type Tf } from '../../../src/runner/backend/index.ts';
@@ -144,6 +145,40 @@ describe('a restart', () => {
     expect(store.contexts()).toEqual([]);
     expect(readdirSync(parent)).toHaveLength(1);
     await store.close();
+  });
+
+  it('finishes a removal that was interrupted, and touches nothing that is not its own', async () => {
+    await leaveBehind(1);
+    const [name] = readdirSync(parent);
+    renameSync(join(parent, name!), join(parent, `${name}.gone-${'0'.repeat(32)}`));
+    mkdirSync(join(parent, 'kv-of-somebody'));
+    const { store } = await open({}, 'model-b');
+    const left = readdirSync(parent).filter((entry) => entry !== 'kv-of-somebody');
+    expect(left).toEqual([expect.stringMatching(/^kv-[0-9a-f]{32}$/)]);
+    expect(left).not.toEqual([name]);
+    expect(readdirSync(parent)).toContain('kv-of-somebody');
+    await store.close();
+  });
+
+  it('lets models that start together have a folder each, whatever was there before', async () => {
+    for (let round = 0; round < 8; round++) {
+      const models = Array.from({ length: 8 }, (_, i) => `model-${i}-${round % 2}`);
+      const opened = await Promise.all(
+        models.map(async (model, i) => {
+          await sleep((i * round) % 5);
+          return open({}, model);
+        }),
+      );
+      for (const { store, disk } of opened) {
+        put(store, 1);
+        await store.settled();
+        expect(disk?.isHealthy).toBe(true);
+        expect(store.info.tiers!.movedBytes.toDisk).toBeGreaterThan(0);
+      }
+      expect(problems).toEqual([]);
+      await Promise.all(opened.map(({ store }) => store.close()));
+    }
+    expect(readdirSync(parent)).toHaveLength(8);
   });
 
   it('keeps the youngest when the limit has shrunk', async () => {

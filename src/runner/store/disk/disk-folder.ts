@@ -1,16 +1,22 @@
 // The folder that holds one model's KV: pages, contexts, nothing else, for this user alone. Opening it sweeps away
 // what a crash has left, and the folders of other models that no process has: their KV fits no request any more.
 import { createHash } from 'node:crypto';
-import { chmod, lstat, mkdir, readdir, rm, stat, unlink } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { readContextFile, type ContextRecord } from './context-file.ts';
-import { isFileId, TEMPORARY } from './files.ts';
-import { isOwned, ownFolder } from './folder-owner.ts';
+import { isFileId, newFileId, TEMPORARY } from './files.ts';
+import { ownFolder } from './folder-owner.ts';
 
 const PAGE = '.page';
 const CONTEXT = '.context';
 /** Context files that are read at the same time. */
 const AT_ONCE = 16;
+const KEPT = /^kv-[0-9a-f]{32}$/;
+/** On its way to be removed. */
+const RETIRED = /^kv-[0-9a-f]{32}\.gone-[0-9a-f]{32}$/;
+const ATTEMPTS = 3;
+const RETRY_MS = 100;
 
 export interface FoundContext {
   readonly id: string;
@@ -35,14 +41,7 @@ export class DiskFolder {
   static async open(parent: string, fingerprint: string): Promise<DiskFolder> {
     const hash = createHash('sha256').update(fingerprint).digest('hex').slice(0, 32);
     const path = join(parent, `kv-${hash}`);
-    await mkdir(path, { recursive: true, mode: 0o700 });
-    const status = await lstat(path);
-    const ownUid = process.getuid?.() ?? status.uid;
-    if (!status.isDirectory() || status.uid !== ownUid) {
-      throw new Error('it is not a folder of this user');
-    }
-    await chmod(path, 0o700);
-    const disown = await ownFolder(path);
+    const disown = await takeFolder(path);
     await removeOtherModels(parent, `kv-${hash}`);
     return new DiskFolder(path, fingerprint, disown);
   }
@@ -97,13 +96,52 @@ const idsOf = (names: readonly string[], ending: string): string[] =>
     .map((name) => name.slice(0, -ending.length))
     .filter(isFileId);
 
+/** Made when it is not there. */
+async function openFolder(path: string): Promise<() => Promise<void>> {
+  await mkdir(path, { recursive: true, mode: 0o700 });
+  const status = await lstat(path);
+  const ownUid = process.getuid?.() ?? status.uid;
+  if (!status.isDirectory() || status.uid !== ownUid) {
+    throw new Error('it is not a folder of this user');
+  }
+  await chmod(path, 0o700);
+  return ownFolder(path);
+}
+
+/** A runner of another model may be about to remove it: it has it for a moment, then it is gone. */
+async function takeFolder(path: string): Promise<() => Promise<void>> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await openFolder(path);
+    } catch (error) {
+      if (attempt === ATTEMPTS) throw error;
+      await sleep(RETRY_MS);
+    }
+  }
+}
+
+/** Whoever owns a folder may rename it, and a folder of another name is nobody's any more. */
 async function removeOtherModels(parent: string, own: string): Promise<void> {
   const names = await readdir(parent).catch(() => []);
   for (const name of names) {
-    if (name === own || !/^kv-[0-9a-f]{32}$/.test(name)) continue;
     const path = join(parent, name);
-    if (await isOwned(path)) continue;
     // A folder that cannot be removed costs space, nothing else.
-    await rm(path, { recursive: true, force: true }).catch(() => undefined);
+    if (RETIRED.test(name)) await removeFolder(path).catch(() => undefined);
+    else if (name !== own && KEPT.test(name)) await retireFolder(path).catch(() => undefined);
   }
+}
+
+const removeFolder = (path: string): Promise<void> => rm(path, { recursive: true, force: true });
+
+/** Rejects when a process has it. */
+async function retireFolder(path: string): Promise<void> {
+  const disown = await ownFolder(path);
+  const gone = `${path}.gone-${newFileId()}`;
+  try {
+    await rename(path, gone);
+  } catch (error) {
+    await disown();
+    throw error;
+  }
+  await removeFolder(gone);
 }

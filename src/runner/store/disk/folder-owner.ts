@@ -14,7 +14,7 @@ async function startTimeOf(pid: number | 'self'): Promise<string> {
 }
 
 /** Whether the process that this folder names is still there. */
-export async function isOwned(folder: string): Promise<boolean> {
+async function isOwned(folder: string): Promise<boolean> {
   const text = await readFile(join(folder, 'owner'), 'latin1').catch(() => '');
   const [id = '', started = ''] = text.split(' ');
   const pid = Number(id);
