@@ -14,10 +14,9 @@ interface GpuMemory {
 }
 
 // As many sizes as a growing cache has, 16 MiB each.
-const one = tf.ones([1]);
 let mostBytes = 0;
 for (let more = 0; more < 20; more++) {
-  tf.dispose(tf.tidy(() => tf.add(one, tf.zeros([2 ** 22 + more]))));
+  tf.dispose(tf.fill([2 ** 22 + more], 1));
   const { numBytesAllocatedInGPU, numBytesInGPU } = tf.memory() as unknown as GpuMemory;
   mostBytes = Math.max(mostBytes, numBytesAllocatedInGPU - numBytesInGPU);
 }
@@ -25,7 +24,7 @@ for (let more = 0; more < 20; more++) {
 const square = tf.ones([4, 4]);
 const product = [...(await tf.matMul(square, square).data())];
 // Two thousand million bytes in one buffer: no device gives that.
-const huge = tf.zeros([2 ** 29]);
+const huge = tf.fill([2 ** 29], 1);
 const part = tf.slice(huge, [0], [4]);
 const told = (reading: Promise<unknown>): Promise<string> =>
   reading.then(
