@@ -67,7 +67,11 @@ export const errorTable = {
     means: 'more would be pinned than may be',
     todo: 'unpin something, or raise `--kv-bytes`',
   },
-  body_too_large: { status: 413, means: 'over 4 MiB', todo: 'send less' },
+  body_too_large: {
+    status: 413,
+    means: 'over 4 MiB, or in too many small pieces',
+    todo: 'send less, in larger ones',
+  },
   queue_full: {
     status: 429,
     means: '64 requests are inside',

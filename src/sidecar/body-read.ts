@@ -4,6 +4,9 @@ import type { IncomingMessage } from 'node:http';
 import { KvShareError } from '../errors.ts';
 
 const FIRST_BYTES = 4_096;
+/** Each piece costs microseconds whatever its size: so many may be smaller than that on average. */
+const MOST_SMALL_PIECES = 20_000;
+const SMALL = 16;
 
 export class BodyRead {
   /** Rejects with whatever ended it before its end. */
@@ -12,6 +15,7 @@ export class BodyRead {
   readonly #onData: (chunk: Buffer) => void;
   #buffer = Buffer.alloc(0);
   #size = 0;
+  #pieces = 0;
   #reject: (why: KvShareError) => void = () => undefined;
 
   /** `onMore` is told when it holds more memory than before. */
@@ -59,6 +63,12 @@ export class BodyRead {
     const size = this.#size + chunk.length;
     if (size > maxBytes) {
       this.fail(tooLarge(maxBytes));
+      return;
+    }
+    if (++this.#pieces > MOST_SMALL_PIECES && size < SMALL * this.#pieces) {
+      this.fail(
+        new KvShareError('body_too_large', 'The body comes in too many pieces of a few bytes.'),
+      );
       return;
     }
     if (size > this.#buffer.length) {

@@ -126,6 +126,16 @@ describe('a body in pieces', () => {
     await until(() => answer().startsWith('HTTP/1.1 200 '));
   });
 
+  it('is refused when there are too many of a byte or two: each of them costs everybody time', async () => {
+    await serve({});
+    const { socket, answer } = begin(
+      `POST ${paths[0]} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n`,
+    );
+    socket.write('1\r\nx\r\n'.repeat(25_000));
+    await until(() => answer().includes('too many pieces of a few bytes'));
+    if (!socket.closed) await once(socket, 'close');
+  });
+
   it('is refused as soon as it is too large, to a client that goes on sending', async () => {
     await serve({ maxBodyBytes: 50_000 });
     const { socket, answer } = begin(
