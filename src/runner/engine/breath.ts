@@ -4,7 +4,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 /** Of the time of the last step: a request waits for what comes up; what goes down has to keep up with what is computed. */
-const SHARE = { up: 0.5, down: 0.2 } as const;
+const SHARE = { up: 0.5, down: 0.2, late: 1 } as const;
 
 /** Behind a pause there was no step. */
 const LONGEST_STEP_MS = 500;

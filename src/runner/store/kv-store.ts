@@ -14,7 +14,7 @@ import type { DiskStore } from './disk/disk-store.ts';
 import { headViews, newPage, pagesOf, viewLength, type KvPage, type PageView } from './kv-page.ts';
 import type { Bringing, KvStoreOptions, NewContext, StoredKv, Wanted } from './kv-store-options.ts';
 import { LiveLeases, type LiveLease } from './live-leases.ts';
-import { PageMover } from './page-mover.ts';
+import { PageMover, type Way } from './page-mover.ts';
 import { PagePool } from './page-pool.ts';
 import type { PageShape } from './packed-page.ts';
 import { restoreContexts } from './restore-contexts.ts';
@@ -135,7 +135,7 @@ export class KvStore {
   }
 
   /** Which way KV is being copied: it needs many short turns of the event loop. */
-  get moving(): 'up' | 'down' | null {
+  get moving(): Way | null {
     return this.#mover.way;
   }
 

@@ -11,6 +11,12 @@ import { packPage, toBlock, unpackPage } from './page-tensors.ts';
 /** So much of the live pages, or a page as large as any before, can leave at once: copies are in host memory. */
 const READY_TO_LEAVE = 0.25;
 
+/** A crash loses what is not on disk. */
+const LATE_MS = 300;
+
+/** `up`: somebody waits for it. `late`: what is to go down has waited for long. */
+export type Way = 'up' | 'down' | 'late';
+
 export interface Traffic {
   readonly toHost: number;
   readonly toDisk: number;
@@ -26,14 +32,14 @@ export interface MoverOptions {
   /** The page holds something that is no number: it must not be used any more. */
   readonly onNotFinite: (page: KvPage) => void;
   readonly onProblem: (what: string, error: unknown) => void;
-  /** Pages have been written: contexts can be. False = nothing to do. */
+  /** Writes a context whose pages are there. False = there is none. */
   readonly writeContext: () => Promise<boolean>;
 }
 
 export class PageMover {
   readonly #options: MoverOptions;
-  /** Not on disk yet, in the order they were stored. */
-  readonly #unwritten = new Set<KvPage>();
+  /** Not on disk yet, in the order they were stored, and since when. */
+  readonly #unwritten = new Map<KvPage, number>();
   /** No room was found for these; they are tried again after the next change. */
   readonly #skipped = new Set<KvPage>();
   readonly #traffic = { toHost: 0, toDisk: 0, fromHost: 0, fromDisk: 0 };
@@ -53,15 +59,16 @@ export class PageMover {
     return this.#traffic;
   }
 
-  /** `up`: somebody waits for it. */
-  get way(): 'up' | 'down' | null {
+  get way(): Way | null {
     if (this.#numLifting > 0) return 'up';
-    return this.#tending ? 'down' : null;
+    if (!this.#tending) return null;
+    const [since = Infinity] = this.#unwritten.values();
+    return performance.now() - since > LATE_MS ? 'late' : 'down';
   }
 
   /** A page is new: it goes to disk, if there is one. */
   write(page: KvPage): void {
-    if (this.#options.disk) this.#unwritten.add(page);
+    if (this.#options.disk) this.#unwritten.set(page, performance.now());
   }
 
   /** Something has changed: there may be something to copy down. */
@@ -128,13 +135,15 @@ export class PageMover {
       this.#tryLater(disk.writableIn);
       return false;
     }
-    for (const page of this.#unwritten) {
+    // A page is of no use without its context; where pages come as fast as they are written, contexts do not wait for all.
+    if (await writeContext()) return true;
+    for (const page of this.#unwritten.keys()) {
       this.#unwritten.delete(page);
       if (page.holders.size === 0) continue;
       await this.#toDisk(page, disk);
       return true;
     }
-    return writeContext();
+    return false;
   }
 
   #tryLater(ms: number): void {
@@ -171,7 +180,7 @@ export class PageMover {
     if (!packed) return;
     const file = await disk.writePage(page, packed);
     if (!file) {
-      this.#unwritten.add(page);
+      this.#unwritten.set(page, performance.now());
     } else if (page.holders.size === 0) {
       disk.removePage(file);
     } else {

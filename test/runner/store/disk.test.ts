@@ -227,6 +227,16 @@ describe('what is on disk', () => {
     expect(readdirSync(folder()).filter((name) => /tmp|owner/.test(name))).toEqual([]);
   });
 
+  it('is of use as soon as it is there: a context does not wait for the pages of others', async () => {
+    const { store } = await open();
+    for (let seed = 0; seed < 20; seed++) put(store, seed);
+    while (files('.context').length === 0) await sleep(1);
+    expect(files('.page').length).toBeLessThan(10);
+    await store.settled();
+    expect(files('.context')).toHaveLength(20);
+    await store.close();
+  });
+
   it('goes when its context goes', async () => {
     const { store } = await open();
     put(store, 1);

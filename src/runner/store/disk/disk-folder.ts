@@ -15,7 +15,7 @@ const AT_ONCE = 16;
 const KEPT = /^kv-[0-9a-f]{32}$/;
 /** On its way to be removed. */
 const RETIRED = /^kv-[0-9a-f]{32}\.gone-[0-9a-f]{32}$/;
-const ATTEMPTS = 3;
+const ATTEMPTS = 5;
 const RETRY_MS = 100;
 
 export interface FoundContext {

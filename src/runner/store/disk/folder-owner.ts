@@ -1,10 +1,11 @@
 // One process at a time has a folder. The file `owner` names it by process id and, where Linux tells it, start time:
 // in a container the next process often gets the id of the one that died.
 import { constants } from 'node:fs';
-import { open, readFile, unlink } from 'node:fs/promises';
+import { open, readFile, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 
 const ATTEMPTS = 3;
+const WRITTEN_WITHIN_MS = 2_000;
 
 /** Ticks since boot; empty where there is no /proc, or no such process. */
 async function startTimeOf(pid: number | 'self'): Promise<string> {
@@ -15,7 +16,14 @@ async function startTimeOf(pid: number | 'self'): Promise<string> {
 
 /** Whether the process that this folder names is still there. */
 async function isOwned(folder: string): Promise<boolean> {
-  const text = await readFile(join(folder, 'owner'), 'latin1').catch(() => '');
+  const path = join(folder, 'owner');
+  const text = await readFile(path, 'latin1').catch(() => null);
+  if (text === null) return false;
+  // Somebody has made it and is about to write.
+  if (text === '')
+    return (
+      Date.now() - (await stat(path).catch(() => ({ mtimeMs: 0 }))).mtimeMs < WRITTEN_WITHIN_MS
+    );
   const [id = '', started = ''] = text.split(' ');
   const pid = Number(id);
   if (!Number.isInteger(pid) || pid < 1) return false;
