@@ -40,7 +40,9 @@ async function newTransformer(
   const native = backend.name === 'tensorflow' || backend.name === 'tensorflow-gpu';
   if (native && !backend.hasOwnMemory)
     return GraphTransformer.load(backend.tf, config, weights, precision);
-  if (precision === 'fp32') return new Transformer(backend.tf, config, weights);
+  // A GPU asked for a third of the ops has more of each. WebAssembly multiplies eight rows slower than one eight times.
+  if (precision === 'fp32')
+    return new Transformer(backend.tf, config, weights, backend.hasOwnMemory);
   throw new KvShareError(
     'config_invalid',
     `--precision ${precision} needs TensorFlow's own library on the CPU; this is ${backend.name}: ${backend.description}.`,

@@ -5,7 +5,7 @@ import { backendRequests, loadBackend } from '../../src/runner/backend/index.ts'
 import { Transformer } from '../../src/runner/model/transformer.ts';
 import { mixedPrompt, tokensOf, topUpOf } from './extra-plans.ts';
 import { collect, planOf, requestOf, type Answer } from './plans.ts';
-import { FINGERPRINT, TINY_VOCABULARY, tinyEngineOn } from './tiny-engine.ts';
+import { FINGERPRINT, TINY_VOCABULARY, tinyEngineOn, type ModelParts } from './tiny-engine.ts';
 
 export interface Told {
   readonly tokens: readonly number[];
@@ -45,7 +45,8 @@ live.read = async (id) => {
   return numbers;
 };
 
-const newModel = (...parts: ConstructorParameters<typeof Transformer>) => new Transformer(...parts);
+const newModel = (...[, config, weights]: ModelParts): Transformer =>
+  new Transformer(tf, config, weights, backend.hasOwnMemory);
 const answers: Record<string, Told> = {};
 const reads: Record<string, number[][]> = {};
 const leaks: { tensors: number; bytes: number }[] = [];

@@ -4,12 +4,12 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Tensor2D } from '@tensorflow/tfjs-core';
 import type { GgufFile } from '../../src/gguf/index.ts';
-import { loadBackend, type Backend } from '../../src/runner/backend/index.ts';
+import { loadBackend, type Backend, type Tf } from '../../src/runner/backend/index.ts';
 import type { DiskStore } from '../../src/runner/store/disk/disk-store.ts';
 import type { KvTiers } from '../../src/runner/store/kv-store-options.ts';
 import { Engine } from '../../src/runner/engine/engine.ts';
 import { GraphTransformer } from '../../src/runner/graph/index.ts';
-import { readModelConfig } from '../../src/runner/model/model-config.ts';
+import { readModelConfig, type ModelConfig } from '../../src/runner/model/model-config.ts';
 import {
   Transformer,
   type DecodeOutput,
@@ -17,7 +17,7 @@ import {
   type ForwardInput,
   type ForwardOutput,
 } from '../../src/runner/model/transformer.ts';
-import { loadWeights } from '../../src/runner/model/weights.ts';
+import { loadWeights, type ModelWeights } from '../../src/runner/model/weights.ts';
 import type { Scheduler } from '../../src/runner/schedulers.ts';
 import type { OracleModel } from './oracle.ts';
 import { tinyModel } from './tiny-model.ts';
@@ -131,9 +131,8 @@ export interface TinyOptions {
   native?: boolean;
 }
 
-type Build<Model extends Transformer> = (
-  ...parts: ConstructorParameters<typeof Transformer>
-) => Model | Promise<Model>;
+export type ModelParts = [tf: Tf, config: ModelConfig, weights: ModelWeights];
+type Build<Model extends Transformer> = (...parts: ModelParts) => Model | Promise<Model>;
 
 /** TensorFlow's own library and graphs, as they serve, where they are in the cache; else op by op in plain JavaScript. */
 export async function tinyEngine(options: TinyOptions = {}) {

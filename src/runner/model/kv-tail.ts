@@ -25,3 +25,7 @@ export function tailRow(tf: Tf, tail: KvTail, row: number, start: number): KvBlo
     return { k: cut(tail.k), v: cut(tail.v) };
   });
 }
+
+/** With one more column; the caller owns the result. Call it inside tf.tidy. */
+export const growTail = (tf: Tf, tail: KvTail | null, k: Tensor5D, v: Tensor5D): KvTail =>
+  tail ? { k: tf.concat([tail.k, k], 3), v: tf.concat([tail.v, v], 3) } : { k, v };

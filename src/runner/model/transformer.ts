@@ -2,7 +2,6 @@
 // knows positions, not plans: imported KV arrives as past keys, fresh K/V joins them before attention,
 // and a key is visible when its position is not behind the query's (design: runner rule 2).
 import type {
-  Rank,
   Tensor,
   Tensor1D,
   Tensor2D,
@@ -13,16 +12,14 @@ import type {
 import type { Tf } from '../backend/index.ts';
 import { AttentionSum, type AttentionListener, type LayerRange } from './attention-sum.ts';
 import { blockTokens, joinBlocks, type KvBlock } from './kv-block.ts';
-import { tailRow, type KvTail } from './kv-tail.ts';
+import { growTail, tailRow } from './kv-tail.ts';
+import { decodeRows, type DecodeInput, type DecodeOutput } from './decode-rows.ts';
+import { LayerParts, type LayerKv } from './layer-parts.ts';
 import type { ModelConfig } from './model-config.ts';
-import { rotate, RotaryTable, type RotaryRows } from './rotary.ts';
-import type { LayerWeights, ModelWeights } from './weights.ts';
+import { RotaryTable, type RotaryRows } from './rotary.ts';
+import type { ModelWeights } from './weights.ts';
 
-/** K (rotated) and V of one layer. */
-interface LayerKv {
-  readonly k: Tensor3D; // [kvHeads, keys, headDim]
-  readonly v: Tensor3D; // [kvHeads, keys, headDim]
-}
+export type { DecodeInput, DecodeOutput } from './decode-rows.ts';
 
 export interface ForwardInput {
   readonly ids: Int32Array; // [rows]
@@ -57,25 +54,6 @@ export interface ForwardOutput {
   readonly attention?: Tensor1D | undefined; // [keys]
   /** Milliseconds spent on masks, tables and joining caches, as opposed to the network itself. */
   readonly overheadMs: number;
-}
-
-/** One token for each of several sequences (rows). Everything stays the caller's. */
-export interface DecodeInput {
-  readonly ids: Int32Array; // [rows]
-  readonly positions: Int32Array; // [rows]
-  /** By row the keys that stay as they are. */
-  readonly bases: readonly (KvBlock | null)[];
-  /** The keys behind them: all that a step copies. */
-  readonly tail: KvTail | null;
-  /** By row its first own column of the tail. */
-  readonly tailStarts: readonly number[];
-}
-
-/** The caller owns it all. */
-export interface DecodeOutput {
-  readonly logits: Tensor2D; // [rows, vocab]
-  /** With one more column: the fresh keys. */
-  readonly tail: KvTail;
 }
 
 /** What a key behind the query adds to its score. */
@@ -133,11 +111,16 @@ export class Transformer {
   readonly #tf: Tf;
   readonly #weights: ModelWeights;
   readonly #rotary: RotaryTable;
+  readonly #parts: LayerParts;
+  readonly #together: boolean;
 
-  constructor(tf: Tf, config: ModelConfig, weights: ModelWeights) {
+  /** `together`: sequences decode at once, op by op. */
+  constructor(tf: Tf, config: ModelConfig, weights: ModelWeights, together = false) {
     this.config = config;
+    this.#together = together;
     this.#tf = tf;
     this.#weights = weights;
+    this.#parts = new LayerParts(tf, config, weights);
     this.#rotary = new RotaryTable(tf, config.headDim, config.ropeTheta, config.contextLength);
   }
 
@@ -167,12 +150,12 @@ export class Transformer {
       const result = tf.tidy(() => {
         const rows = timed(() => this.#prepareRows(input));
         const past = timed(() => this.#unstack(input.past));
-        let x = input.part?.hidden ?? this.#embed(input.ids); // [rows, hidden]
+        let x = input.part?.hidden ?? this.#parts.embed(input.ids); // [rows, hidden]
         const fresh: LayerKv[] = [];
         for (let at = first; at < end; at++) {
           const last = at === this.config.numLayers - 1;
           const done = tf.tidy(() => {
-            const { q, ...own } = this.#project(this.#weights.layers[at]!, x, rows.rotary);
+            const { q, ...own } = this.#parts.project(this.#weights.layers[at]!, x, rows.rotary);
             const before = past[at - first];
             const kv = timed(() => (before ? this.#join(before, own) : own));
             // Behind the last layer only rows with logits matter; its K/V are needed for all rows.
@@ -186,7 +169,7 @@ export class Transformer {
         const k = tf.stack(fresh.map((layer) => layer.k)) as Tensor4D; // [layers, kvHeads, rows, headDim]
         const v = tf.stack(fresh.map((layer) => layer.v)) as Tensor4D; // [layers, kvHeads, rows, headDim]
         if (goesOn) return { k, v, rows: tf.clone(x) };
-        return { k, v, ...(outputs > 0 && { rows: this.#head(x) }) };
+        return { k, v, ...(outputs > 0 && { rows: this.#parts.head(x) }) };
       });
       return {
         kv: { k: result.k, v: result.v },
@@ -206,11 +189,15 @@ export class Transformer {
     return Math.min(sequences, MOST_DECODE_ROWS);
   }
 
-  /**
-   * The next token of several sequences. Op by op they take turns, each with its keys copied together: the
-   * reference for the graph that runs them at once.
-   */
-  decode({ ids, positions, bases, tail, tailStarts }: DecodeInput): DecodeOutput {
+  /** The next token of several sequences. */
+  decode(input: DecodeInput): DecodeOutput {
+    const { tf, config, rotary } = this;
+    if (!this.#together || input.ids.length === 1) return this.#decodeInTurns(input);
+    return decodeRows({ tf, config, rotary, weights: this.#weights, parts: this.#parts }, input);
+  }
+
+  /** Each with its keys copied together: the reference for doing them at once. */
+  #decodeInTurns({ ids, positions, bases, tail, tailStarts }: DecodeInput): DecodeOutput {
     const tf = this.#tf;
     return tf.tidy(() => {
       const rows = bases.map((base, row) => {
@@ -226,18 +213,15 @@ export class Transformer {
         });
         return { logits: logits!, ...kv };
       });
-      const grown = (which: 'k' | 'v'): Tensor5D => {
-        const fresh = tf.stack(
-          rows.map((row) => row[which]),
-          1,
-        ) as Tensor5D; // [layers, rows, kvHeads, 1, headDim]
-        return tail ? tf.concat([tail[which], fresh], 3) : fresh;
+      const byRow = (which: 'k' | 'v'): Tensor5D => {
+        const fresh = rows.map((row) => row[which]);
+        return tf.stack(fresh, 1) as Tensor5D; // [layers, rows, kvHeads, 1, headDim]
       };
       const logits = tf.concat(
         rows.map((row) => row.logits),
         0,
       ); // [rows, vocab]
-      return { logits, tail: { k: grown('k'), v: grown('v') } };
+      return { logits, tail: growTail(tf, tail, byRow('k'), byRow('v')) };
     });
   }
 
@@ -252,43 +236,12 @@ export class Transformer {
     return (this.#tf.unstack(past.k) as Tensor3D[]).map((k, at) => ({ k, v: v[at]! }));
   }
 
-  #embed(ids: Int32Array): Tensor2D {
-    return this.#tf.gather(this.#weights.embedding, this.#tf.tensor1d(ids, 'int32')); // [rows, hidden]
-  }
-
   #prepareRows(input: ForwardInput): Rows {
     const keys = keyPositions(input);
     const mask = visibilityMask(input.positions, keys);
     return {
       rotary: this.#rotary.rows(input.positions),
       mask: mask && this.#tf.tensor2d(mask, [input.positions.length, keys.length]),
-    };
-  }
-
-  #normalise(x: Tensor2D): Tensor2D {
-    const tf = this.#tf;
-    const meanSquare = tf.mean(tf.square(x), -1, true); // [rows, 1]
-    return tf.mul(x, tf.rsqrt(tf.add(meanSquare, this.config.rmsEps)));
-  }
-
-  #project(
-    weights: LayerWeights,
-    x: Tensor2D,
-    rotary: RotaryRows,
-  ): LayerKv & { readonly q: Tensor3D } {
-    const tf = this.#tf;
-    const { numHeads, numKvHeads, headDim } = this.config;
-    const rows = x.shape[0];
-    const rotated = numHeads + numKvHeads;
-    const qkv = tf.matMul(this.#normalise(x), weights.qkv); // [rows, (heads + 2 kvHeads) * headDim]
-    const heads = tf.reshape(qkv, [rows, rotated + numKvHeads, headDim]);
-    const byHead = tf.transpose(heads, [1, 0, 2]) as Tensor3D; // [heads + 2 kvHeads, rows, headDim]
-    const qk = tf.slice(byHead, [0, 0, 0], [rotated, rows, headDim]);
-    const turned = rotate(tf, qk, rotary.cos, rotary.sin);
-    return {
-      q: tf.slice(turned, [0, 0, 0], [numHeads, rows, headDim]),
-      k: tf.slice(turned, [numHeads, 0, 0], [numKvHeads, rows, headDim]),
-      v: tf.slice(byHead, [rotated, 0, 0], [numKvHeads, rows, headDim]),
     };
   }
 
@@ -302,7 +255,7 @@ export class Transformer {
     const weights = this.#weights.layers[at]!;
     const rows = x.shape[0];
     if (wanted === 0) {
-      listen?.(this.#attentionWeights(q, kv, mask));
+      listen?.(this.#parts.attentionWeights(q, kv, mask));
       return x;
     }
     const tail = (t: Tensor, axis: number): Tensor =>
@@ -313,49 +266,14 @@ export class Transformer {
             t.shape.map((_, i) => (i === axis ? rows - wanted : 0)),
             t.shape.map((size, i) => (i === axis ? wanted : size)),
           );
-    const attention = this.#attentionWeights(
+    const attention = this.#parts.attentionWeights(
       tail(q, 1) as Tensor3D,
       kv,
       mask && (tail(mask, 0) as Tensor2D),
     );
     listen?.(attention);
-    const attended = this.#mix(attention, kv.v, wanted);
+    const attended = this.#parts.mix(attention, kv.v, wanted);
     const h = tf.add<Tensor2D>(tail(x, 0), tf.matMul(attended, weights.output)); // [wanted, hidden]
-    return tf.add(h, this.#feedForward(weights, h));
-  }
-
-  /** Grouped-query attention; query head h reads kv head floor(h / group). */
-  #attentionWeights(q: Tensor3D, kv: LayerKv, mask: Tensor2D | null): Tensor3D {
-    const tf = this.#tf;
-    const { numHeads, numKvHeads, headDim } = this.config;
-    const rows = q.shape[1];
-    const keys = kv.k.shape[1];
-    const group = numHeads / numKvHeads;
-    const grouped = tf.reshape<Rank.R3>(q, [numKvHeads, group * rows, headDim]);
-    let scores: Tensor = tf.matMul(grouped, kv.k, false, true); // [kvHeads, group * rows, keys]
-    if (mask) scores = tf.add(tf.reshape(scores, [numKvHeads, group, rows, keys]), mask);
-    return tf.reshape(tf.softmax(scores), [numKvHeads, group * rows, keys]);
-  }
-
-  #mix(attention: Tensor3D, v: Tensor3D, rows: number): Tensor2D {
-    const tf = this.#tf;
-    const { numHeads, headDim } = this.config;
-    const mixed = tf.matMul(attention, v); // [kvHeads, group * rows, headDim]
-    const byRow = tf.transpose(tf.reshape(mixed, [numHeads, rows, headDim]), [1, 0, 2]);
-    return tf.reshape(byRow, [rows, numHeads * headDim]);
-  }
-
-  #feedForward(weights: LayerWeights, h: Tensor2D): Tensor2D {
-    const tf = this.#tf;
-    const gateUp = tf.matMul(this.#normalise(h), weights.gateUp); // [rows, 2 * ffn]
-    const [gate, up] = tf.split(gateUp, 2, 1) as [Tensor2D, Tensor2D];
-    const silu = tf.mul(gate, tf.sigmoid(gate));
-    return tf.matMul(tf.mul<Tensor2D>(silu, up), weights.down); // [rows, hidden]
-  }
-
-  #head(x: Tensor2D): Tensor2D {
-    const tf = this.#tf;
-    const normed = tf.mul<Tensor2D>(this.#normalise(x), this.#weights.outputNorm);
-    return tf.matMul(normed, this.#weights.head, false, true); // [rows, vocab]
+    return tf.add(h, this.#parts.feedForward(weights, h));
   }
 }
