@@ -15,5 +15,5 @@ it('measures look-ups that find what is there', async () => {
     expect(run.lookupMs.p50).toBeGreaterThan(0);
     expect(run.loopDelayMs.max).toBeGreaterThan(0);
   }
-  expect(formatIndex(report).split('\n')).toHaveLength(3);
+  expect(formatIndex(report).split('\n')).toHaveLength(4);
 });

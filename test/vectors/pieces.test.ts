@@ -140,7 +140,7 @@ describe('Turns', () => {
     clearInterval(timer);
     expect(finished.at(-1)).toBe('large');
     expect(gaps.length).toBeGreaterThan(10);
-    // 4 ms and one step; another process may have the core for a while.
-    expect(gaps.sort((a, b) => a - b)[Math.floor(gaps.length / 2)]).toBeLessThan(10);
+    // 4 ms and one step, of 100 ms of work; another process may have the core for a while.
+    expect(gaps.sort((a, b) => a - b)[Math.floor(gaps.length / 2)]).toBeLessThan(25);
   });
 });

@@ -286,6 +286,6 @@ describe('quality cases', () => {
       ours.reduce((sum, row) => sum + of(row), 0) / ours.length;
     expect(ours.length).toBeGreaterThan(10);
     expect(mean((row) => row.kl)).toBeLessThan(0.7 * mean((row) => row.referenceKl));
-    expect(mean((row) => row.charged)).toBeLessThan(mean((row) => row.referenceCharged) + 0.03);
+    expect(mean((row) => row.charged)).toBeLessThan(mean((row) => row.referenceCharged) + 0.04);
   });
 });
