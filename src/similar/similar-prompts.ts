@@ -5,7 +5,8 @@ import type { Embedder } from '../embed/index.ts';
 import type { VectorIndexes } from '../vectors/index.ts';
 import { Comparison } from './comparison.ts';
 import { Calibration, type CalibrationState } from './calibration.ts';
-import { PassageTable, type Weighted } from './passage-table.ts';
+import { nearestDonors, type TargetPassage } from './nearest-donors.ts';
+import { PassageTable } from './passage-table.ts';
 import { cutPassages, passageKey, type TokenClasses } from './passages.ts';
 import { PassageVectors, type VectorStore } from './passage-vectors.ts';
 import { withinTime } from './within-time.ts';
@@ -43,21 +44,9 @@ export interface SimilarMatch {
   readonly paraphrases: () => readonly SimilarPassage[];
 }
 
-interface TargetPassage extends Weighted {
-  readonly range: TokenRange;
-}
-
-const NEIGHBOURS = 8;
-/** Newest donors of a passage that are considered. */
-const NEWEST = 16;
-/** Donors that are compared in full. */
-const COMPARED = 24;
 const NOMINATED = 5;
-/** The weightiest passages are searched for; the others only by their text. */
-const SEARCHED = 6;
 /** Passages that are less alike are no paraphrase (design: policy `semantic`). */
 const PARAPHRASE = 0.92;
-const SEARCH_BUDGET_MS = 20;
 /** An embedder that needs longer for one donor does not get to see it. */
 const ADD_MS = 10_000;
 
@@ -156,7 +145,7 @@ export class SimilarPrompts {
     const table = this.#tables.get(query.scope);
     if (!table) return nothing;
     const target = await this.#passagesOf(table, query, signal ?? this.#stop.signal);
-    const hits = await this.#findDonors(table, target);
+    const hits = await nearestDonors(table, target);
     const comparison = new Comparison(table, target);
     const accepted = (donor: Donor): boolean => donor.storedAt >= query.since && table.has(donor);
     const ranked = hits
@@ -243,30 +232,10 @@ export class SimilarPrompts {
         ? table.vectorOf(passage)
         : (vectors.get(passageKey(target, range)) ?? null);
       const rarity = table.rarity(passage);
-      return vector ? [{ range, vector, weight: (range.end - range.start) * rarity, rarity }] : [];
+      if (!vector) return [];
+      const weight = (range.end - range.start) * rarity;
+      return [{ range, stored: passage ?? null, vector, weight, rarity }];
     });
-  }
-
-  /** Donors of the passages that are most like the target's, best first. */
-  async #findDonors(table: PassageTable, target: readonly TargetPassage[]): Promise<Donor[]> {
-    const scores = new Map<Donor, number>();
-    const searched = [...target].sort((a, b) => b.weight - a.weight).slice(0, SEARCHED);
-    const found = await Promise.all(
-      searched.map(({ vector }) => table.vectors.search(vector, NEIGHBOURS, SEARCH_BUDGET_MS)),
-    );
-    found.forEach((neighbours, i) => {
-      const best = new Map<Donor, number>();
-      for (const { label, similarity } of neighbours) {
-        for (const donor of table.byLabel(label)?.donors.slice(-NEWEST).reverse() ?? []) {
-          if (!best.has(donor)) best.set(donor, similarity);
-        }
-      }
-      for (const [donor, similarity] of best) {
-        scores.set(donor, (scores.get(donor) ?? 0) + searched[i]!.weight * similarity);
-      }
-    });
-    const ranked = [...scores].sort(([, a], [, b]) => b - a).slice(0, COMPARED);
-    return ranked.map(([donor]) => donor);
   }
 
   #paraphrases(
