@@ -76,9 +76,12 @@ const randomEmbedder: Embedder = {
 
 function randomPrompt(random: () => number, numTokens: number): Int32Array {
   const length = Math.floor(numTokens / PASSAGES);
-  return Int32Array.from({ length: numTokens }, (_, i) =>
-    i % length === length - 1 ? NEWLINE_ID : Math.floor(random() * VOCABULARY),
-  );
+  // Without garbage: to collect it would be taken for a part of the look-up.
+  const prompt = new Int32Array(numTokens);
+  for (let i = 0; i < numTokens; i++) {
+    prompt[i] = i % length === length - 1 ? NEWLINE_ID : Math.floor(random() * VOCABULARY);
+  }
+  return prompt;
 }
 
 /** Another beginning, then passages of two donors in another order. */
@@ -88,7 +91,9 @@ function mixedPrompt(random: () => number, a: Int32Array, b: Int32Array): Int32A
     from.subarray(at * length, (at + 1) * length);
   const head = randomPrompt(random, length);
   const parts = [head, passage(a, 3), passage(a, 1), passage(b, 4), passage(b, 0), head];
-  return Int32Array.from(parts.flatMap((part) => [...part]));
+  const prompt = new Int32Array(parts.length * length);
+  parts.forEach((part, at) => prompt.set(part, at * length));
+  return prompt;
 }
 
 class Scope {
