@@ -3,6 +3,7 @@
 import { createRequire } from 'node:module';
 import { buildNative, findNative } from '../../native/index.ts';
 import type { BackendOptions, LoadedTf, Tf } from './backend-options.ts';
+import { restoreOldUtil } from './old-util.ts';
 
 const GPU_PACKAGE = '@tensorflow/tfjs-node-gpu';
 /** npm packages that bring TensorFlow's library along, where its host could be reached at install time. */
@@ -17,6 +18,7 @@ type NativeTf = Tf & { readonly version?: Readonly<Record<string, string>> };
 const requireHere = createRequire(import.meta.url);
 
 function loadPackage(path: string): NativeTf {
+  restoreOldUtil();
   return requireHere(path) as NativeTf;
 }
 
