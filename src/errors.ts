@@ -74,7 +74,7 @@ export const errorTable = {
   },
   queue_full: {
     status: 429,
-    means: '64 requests are inside',
+    means: '64 requests are inside, or 56 of one tenant',
     todo: 'try again after `Retry-After`; more sidecars, if it lasts',
   },
   request_cancelled: { status: 499, means: 'the client went away', todo: 'nothing' },

@@ -47,13 +47,13 @@ async function complete(
   // 1 read
   const body = await readBody(context, request);
   const [startedAt, { epoch }] = [context.now(), context.ledger];
-  const leave = context.admission.enter();
+  const place = context.admission.enter();
   context.idle.giveWay();
   const ending = context.endings.start(response);
   let flight: Flight | null = null;
   let note: ServedNote | null = null;
   try {
-    const call = await readCall(context, kind, request, { id: requestIdOf(response), body });
+    const call = await readCall(context, kind, request, { id: requestIdOf(response), body, place });
     recordCall(context, call);
     traceCall(trace, context.modelId, call);
     // 2 plan
@@ -100,7 +100,7 @@ async function complete(
     flight?.land('failed');
     note?.tell();
     ending.done();
-    leave();
+    place.leave();
   }
 }
 

@@ -72,13 +72,13 @@ export async function handlePlan(
   response: ServerResponse,
 ): Promise<void> {
   const body = await readBody(context, request);
-  const leave = context.admission.enter();
+  const place = context.admission.enter();
   try {
     const id = requestIdOf(response);
-    const call = await readCall(context, 'either', request, { id, body });
+    const call = await readCall(context, 'either', request, { id, body, place });
     const answer = explanation(context, call, await planCall(context, call));
     sendJson(response, 200, answer, { 'cache-control': 'no-store' });
   } finally {
-    leave();
+    place.leave();
   }
 }

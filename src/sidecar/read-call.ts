@@ -6,6 +6,7 @@ import type { EncodedPrompt, Tokenizer } from '../tokenizer/index.ts';
 import type { Route } from '../routes/index.ts';
 import { readCacheControl, readMinSimilarity, type CacheControl } from './cache-control.ts';
 import type { SidecarContext } from './context.ts';
+import type { Place } from './admission.ts';
 import { identityOf, type Identity } from './identify.ts';
 import { headerOf, sentPathOf } from './message.ts';
 import { readCompletionRequest, type CompletionRequest } from './openai-request.ts';
@@ -61,7 +62,7 @@ export async function readCall(
   context: SidecarContext,
   expected: CompletionKind | 'either',
   request: IncomingMessage,
-  { id, body }: { readonly id: string; readonly body: Body },
+  { id, body, place }: { readonly id: string; readonly body: Body; readonly place: Place },
 ): Promise<Call> {
   const cache = readCacheControl(headerOf(request, 'x-kvshare-cache-control'));
   const minSimilarity = readMinSimilarity(headerOf(request, 'x-kvshare-min-similarity'));
@@ -71,6 +72,7 @@ export async function readCall(
   const { user, cacheSalt: salt } = asked;
   const principal = await context.identify(request, { user });
   const identity = identityOf(principal, { id: context.newId(), salt });
+  place.claim(identity.tenant);
   if (!context.modelNames.includes(asked.model)) {
     throw new KvShareError('model_not_found', 'This server does not serve that model.', 'model');
   }

@@ -53,10 +53,11 @@ export async function warmUp(
   signal: AbortSignal,
 ): Promise<Warmed> {
   const start = context.now();
-  const leave = context.admission.enter();
+  const place = context.admission.enter();
   context.idle.giveWay();
   const trace = startTrace('kvshare.warm', {});
   try {
+    place.claim(tenant);
     const { epoch } = context.ledger;
     const call = callOf(context, tenant, messages);
     const planned = await planCall(context, call);
@@ -75,6 +76,6 @@ export async function warmUp(
     return { segment, tokens: call.prompt.tokens.length, exactTokens, ms: context.now() - start };
   } finally {
     trace.end();
-    leave();
+    place.leave();
   }
 }

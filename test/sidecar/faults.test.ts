@@ -5,6 +5,7 @@ import { ask, bearer, metricsOf, monitor, serveSidecar } from '../support/served
 import { answering, receiptOf, ScriptedRunner, storing } from '../support/scripted-runner.ts';
 
 const north = bearer('key-north');
+const south = bearer('key-south');
 const long = 'The same guideline for every patient of the ward. '.repeat(12);
 const chat = (content: string, more: object = {}) => ({
   model: 'tiny',
@@ -213,6 +214,31 @@ describe('limits', () => {
     expect((await first).status).toBe(504);
     runner.script = answering;
     expect((await complete()).status).toBe(200);
+  });
+
+  it('keeps a place for the other tenants when one has taken all the rest', async () => {
+    await serve({ maxInFlight: 4, requestDeadlineMs: 5_000 });
+    runner.script = waiting;
+    const leave = new AbortController();
+    const ask = (headers: Record<string, string>, signal?: AbortSignal): Promise<Response> =>
+      fetch(`${served.url}/v1/completions`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: JSON.stringify({ model: 'default', prompt: 'Good morning.', max_tokens: 4 }),
+        ...(signal && { signal }),
+      });
+    const held = [1, 2, 3].map(() => ask(north, leave.signal).catch(() => null));
+    await until(() => runner.requests.length === 3);
+    const fourth = await ask(north);
+    const { error } = (await fourth.json()) as { error: { code: string; message: string } };
+    expect([fourth.status, error.code]).toEqual([429, 'queue_full']);
+    expect(error.message).toContain("This tenant's 3 requests");
+    runner.script = answering;
+    expect((await ask(south)).status).toBe(200);
+    leave.abort();
+    await Promise.all(held);
+    // Places that were given back are there again.
+    await until(async () => (await ask(north)).status === 200);
   });
 
   it('ends at the deadline: 504, or an error event without [DONE]', async () => {
