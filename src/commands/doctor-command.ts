@@ -10,6 +10,7 @@ import { loadBackend } from '../runner/backend/index.ts';
 import { tools } from './catalog/index.ts';
 import { findingsOf, type Finding } from './doctor/finding.ts';
 import { checkFolders } from './doctor/folders.ts';
+import { checkGraphLibrary } from './doctor/graph-library.ts';
 import { checkClock, checkMemory, checkNode, checkProcessor } from './doctor/machine.ts';
 import { checkModel } from './doctor/model.ts';
 import { checkPort, checkRunner } from './doctor/network.ts';
@@ -61,6 +62,7 @@ async function examine(argv: readonly string[]): Promise<Finding[]> {
     ...checkSettings(settings, unknownVariables(environment())),
     ...(await checkFolders(settings)),
     await checkPort(settings),
+    await checkGraphLibrary(),
     ...(await checkComputing(settings)),
   ];
 }

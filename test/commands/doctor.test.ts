@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Finding } from '../../src/commands/doctor/finding.ts';
 import { checkFolders } from '../../src/commands/doctor/folders.ts';
+import { checkGraphLibrary } from '../../src/commands/doctor/graph-library.ts';
 import {
   checkClock,
   checkMemory,
@@ -48,6 +49,11 @@ describe('checks', () => {
   it('the clock, against the time of installation', () => {
     expectFinding(checkClock(), 'ok', /./);
     expectFinding(checkClock(0), 'fail', /1970/);
+  });
+
+  it('the library of large indexes, which npm may not have built', async () => {
+    expectFinding(await checkGraphLibrary(), 'ok', /hnswlib-node loads/);
+    expectFinding(await checkGraphLibrary('not-there'), 'warn', /not-there was not built/);
   });
 
   it('the processor, when bfloat16 is asked for', () => {
@@ -164,6 +170,7 @@ describe('kvshare doctor', () => {
       'settings warn',
       'cache ok',
       'port ok',
+      'index ok',
       'model ok',
       'chat-template ok',
       'processor ok',
