@@ -10,6 +10,8 @@ export interface Donor {
   readonly promptTokens: number;
   /** Monotonic milliseconds; -Infinity = before we can remember. */
   readonly storedAt: number;
+  /** The settings by which its approximate part was put together; absent = not known. */
+  readonly recipe?: string | null;
 }
 
 /** target[targetStart + i] === donor.tokens[donorStart + i] for 0 <= i < length, inside the donor's exact part. */
@@ -40,6 +42,8 @@ export interface Candidates {
   readonly exactPrefix: PrefixMatch | null;
   /** An earlier prompt of the same owner that this one extends (approximate KV allowed). */
   readonly continuation: PrefixMatch | null;
+  /** The longest common beginning with any prompt that was put together by the same settings (approximate KV allowed). */
+  readonly approximatePrefix: PrefixMatch | null;
   /**
    * Maximal equal runs with at least minRun tokens beyond the exact prefix; newest donor first, then by
    * target position, so that the first of several equally good runs is the most recent.
@@ -57,6 +61,7 @@ export interface Candidates {
 export const noCandidates: Candidates = {
   exactPrefix: null,
   continuation: null,
+  approximatePrefix: null,
   runs: [],
   nominated: [],
   similarity: new Map(),

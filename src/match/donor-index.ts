@@ -12,13 +12,20 @@ export interface DonorQuery {
   readonly since?: number;
   /** Donors that resemble the target: aligned with it in full. */
   readonly nominated?: readonly Donor[];
+  /** The settings that the target is planned with: whose approximate beginnings it may go on from. */
+  readonly recipe?: string | null;
 }
 
 /** Of one owner the newest prompts are looked at: conversations go on soon, or not at all. */
 const MAX_OWNED = 64;
 
+const isPutTogether = (donor: Donor): donor is Donor & { readonly recipe: string } =>
+  typeof donor.recipe === 'string' && donor.exactTokens < donor.promptTokens;
+
 class ScopeIndex {
-  readonly prefixes = new PrefixIndex();
+  readonly prefixes = new PrefixIndex(({ exactTokens }) => exactTokens);
+  /** Prompts that are not exact to their end, by recipe. */
+  readonly #beginnings = new Map<string, PrefixIndex>();
   readonly runs = new RunIndex();
   readonly byOwner = new Map<string, Set<Donor>>();
   size = 0;
@@ -27,6 +34,7 @@ class ScopeIndex {
     this.size++;
     this.prefixes.add(donor);
     this.runs.add(donor);
+    if (isPutTogether(donor)) this.#beginningsOf(donor.recipe).add(donor);
     if (donor.owner === null) return;
     const owned = this.byOwner.get(donor.owner);
     if (!owned) {
@@ -42,10 +50,26 @@ class ScopeIndex {
     this.size--;
     this.prefixes.remove(donor);
     this.runs.remove(donor);
+    if (isPutTogether(donor)) this.#forgetBeginning(donor);
     if (donor.owner === null) return;
     const owned = this.byOwner.get(donor.owner);
     owned?.delete(donor);
     if (owned?.size === 0) this.byOwner.delete(donor.owner);
+  }
+
+  get entries(): number {
+    let entries = this.prefixes.entries + this.runs.entries;
+    for (const index of this.#beginnings.values()) entries += index.entries;
+    return entries;
+  }
+
+  approximatePrefix(
+    recipe: string | null,
+    target: Int32Array,
+    accept: (donor: Donor) => boolean,
+  ): PrefixMatch | null {
+    if (recipe === null) return null;
+    return this.#beginnings.get(recipe)?.longest(target, accept) ?? null;
   }
 
   /** The owner's earlier prompt that this one goes on from, with the longest common part. */
@@ -63,6 +87,21 @@ class ScopeIndex {
       if (length >= (best?.length ?? 0)) best = { donor, length };
     }
     return best;
+  }
+
+  #forgetBeginning(donor: Donor & { readonly recipe: string }): void {
+    const index = this.#beginningsOf(donor.recipe);
+    index.remove(donor);
+    if (index.entries === 0) this.#beginnings.delete(donor.recipe);
+  }
+
+  #beginningsOf(recipe: string): PrefixIndex {
+    let index = this.#beginnings.get(recipe);
+    if (!index) {
+      index = new PrefixIndex(({ promptTokens }) => promptTokens);
+      this.#beginnings.set(recipe, index);
+    }
+    return index;
   }
 }
 
@@ -114,7 +153,7 @@ export class DonorIndex {
   }
 
   candidates(query: DonorQuery, minRun: number): Candidates {
-    const { scope, owner, target, since = -Infinity } = query;
+    const { scope, owner, target, since = -Infinity, recipe = null } = query;
     const index = this.#scopes.get(scope);
     if (!index) return noCandidates;
     const accept = (donor: Donor): boolean => donor.storedAt >= since;
@@ -126,6 +165,7 @@ export class DonorIndex {
     return {
       exactPrefix,
       continuation: index.continuation(owner, target, accept),
+      approximatePrefix: index.approximatePrefix(recipe, target, accept),
       runs: runs.filter((run) => accept(run.donor)),
       nominated,
       similarity: new Map(),
@@ -137,9 +177,7 @@ export class DonorIndex {
   stats(): { donors: number; scopes: number; tokens: number; entries: number } {
     let entries = 0;
     let tokens = 0;
-    for (const { prefixes, runs } of this.#scopes.values()) {
-      entries += prefixes.entries + runs.entries;
-    }
+    for (const scope of this.#scopes.values()) entries += scope.entries;
     for (const donor of this.#donors.values()) tokens += donor.tokens.length;
     return { donors: this.#donors.size, scopes: this.#scopes.size, tokens, entries };
   }

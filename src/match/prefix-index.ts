@@ -1,5 +1,5 @@
-// The longest prefix that a target has in common with the exactly computed part of any donor: a radix tree
-// over token ids. Time is linear in the target however many donors there are, memory is at most two nodes
+// The longest prefix that a target has in common with a part of any donor (the exactly computed one, the prompt): a
+// radix tree over token ids. Time is linear in the target however many donors there are, memory is at most two nodes
 // a donor. An edge has no tokens of its own: every donor below it spells them.
 import type { Donor, PrefixMatch } from '../kv/index.ts';
 
@@ -24,7 +24,7 @@ class Node {
   start: number;
   readonly end: number;
   children: ReadonlyMap<number, Node> = NO_CHILDREN;
-  /** Donors whose exact part ends here, oldest first. */
+  /** Donors whose part ends here, oldest first. */
   ends: Entry[] = [];
   /** The newest donor at or below this node. */
   latest: Entry;
@@ -66,25 +66,32 @@ function agreeUpTo(node: Node, tokens: Int32Array, limit: number): number {
 }
 
 export class PrefixIndex {
+  readonly #lengthOf: (donor: Donor) => number;
   #root: Node | null = null;
   #nextSerial = 0;
   #nodes = 0;
 
+  /** `lengthOf`: how many of a donor's first tokens are indexed; it may not change while the donor is here. */
+  constructor(lengthOf: (donor: Donor) => number) {
+    this.#lengthOf = lengthOf;
+  }
+
   add(donor: Donor): void {
     const entry = { donor, serial: this.#nextSerial++ };
-    const { tokens, exactTokens } = donor;
+    const { tokens } = donor;
+    const length = this.#lengthOf(donor);
     if (!this.#root) this.#root = this.#node(0, 0, entry);
     let node = this.#root;
     node.latest = entry;
-    while (node.end < exactTokens) {
+    while (node.end < length) {
       const child = node.children.get(tokens[node.end]!);
       if (!child) {
-        const leaf = this.#node(node.end, exactTokens, entry);
+        const leaf = this.#node(node.end, length, entry);
         node.setChild(tokens[node.end]!, leaf);
         node = leaf;
         break;
       }
-      const reached = agreeUpTo(child, tokens, exactTokens);
+      const reached = agreeUpTo(child, tokens, length);
       node = reached < child.end ? this.#split(node, child, reached) : child;
       node.latest = entry;
     }
@@ -133,12 +140,14 @@ export class PrefixIndex {
   }
 
   /** Root to the node where the donor ends; empty when it is not here. */
-  #pathOf({ tokens, exactTokens }: Donor): Node[] {
+  #pathOf(donor: Donor): Node[] {
+    const { tokens } = donor;
+    const length = this.#lengthOf(donor);
     const path: Node[] = [];
     let node = this.#root ?? undefined;
     while (node) {
       path.push(node);
-      if (node.end >= exactTokens) break;
+      if (node.end >= length) break;
       node = node.children.get(tokens[node.end]!);
     }
     return node ? path : [];

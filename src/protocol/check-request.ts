@@ -52,6 +52,12 @@ function checkSampling({ sampling }: GenerateRequest): void {
 const allowsUnequal = ({ policy, fullLayers }: ReusePlan, entry: PlanImport): boolean =>
   policy === 'semantic' && fullLayers >= 1 && !entry.exact;
 
+/** Approximate KV may stay where it was made: behind the same tokens, at the same positions. */
+function beginsAlike(context: StoredContext, request: GenerateRequest, end: number): boolean {
+  for (let at = 0; at < end; at++) if (context.tokens[at] !== request.tokens[at]) return false;
+  return true;
+}
+
 function checkImport(
   entry: PlanImport,
   plan: ReusePlan,
@@ -62,9 +68,8 @@ function checkImport(
   if (end > context.tokens.length) {
     throw new KvShareError('plan_out_of_bounds', 'An import reaches beyond its segment.');
   }
-  const sameOwner = context.owner !== null && context.owner === request.owner;
-  const continues = sameOwner && entry.donorStart === entry.targetStart;
-  if (end > context.exactTokens && (entry.exact || !continues)) {
+  const goesOn = entry.donorStart === entry.targetStart && beginsAlike(context, request, end);
+  if (end > context.exactTokens && (entry.exact || !goesOn)) {
     throw new KvShareError('plan_invalid', 'An import takes approximate KV as if it were exact.');
   }
   if (allowsUnequal(plan, entry)) return;

@@ -20,7 +20,7 @@ export interface GenerateRequest {
   readonly requestId: string;
   /** Who may share: opaque to the runner, compared for equality. */
   readonly scope: string;
-  /** Tenant and user, opaque; only the same owner may continue from approximate KV. */
+  /** Tenant and user, opaque: whose conversation it is. */
   readonly owner: string | null;
   readonly tokens: readonly number[];
   readonly plan: ReusePlan | null;

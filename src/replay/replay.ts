@@ -6,6 +6,7 @@ import { findCandidates, type SimilarPrompts } from '../similar/index.ts';
 import type { PlanImport, ReusePlan, RunnerInfo } from '../protocol/index.ts';
 import {
   planReuse,
+  recipeOf,
   searchFor,
   type PlanDecision,
   type PlanInput,
@@ -69,6 +70,7 @@ export class Replay {
       exactTokens: firstApproximate(decision.plan, tokens.length),
       promptTokens: tokens.length,
       storedAt: at,
+      recipe: recipeOf(this.#options.reuse),
     };
     this.#index.add(donor);
     this.#options.similar?.add(donor);
@@ -82,7 +84,8 @@ export class Replay {
   ): Promise<PlanDecision> {
     const { reuse, runner, tokenClasses, readText, similar } = this.#options;
     await similar?.settled();
-    const query = { scope, owner, target: tokens, ...searchFor(reuse) };
+    const recipe = recipeOf(reuse);
+    const query = { scope, owner, target: tokens, recipe, ...searchFor(reuse) };
     const candidates = await findCandidates(this.#index, similar, query);
     return planReuse({
       planId: `plan-${this.#served}`,

@@ -1,7 +1,6 @@
-// From candidates to a plan: base prefix first (lossless, or the same user's own continuation), then moved
-// runs behind it, then everything that has to be computed again around them, then the question whether it
+// From candidates to a plan: base prefix first (lossless, or what begins with the same tokens), then moved runs behind it, then everything that has to be computed again around them, then the question whether it
 // pays and is safe. KVShare (arXiv 2503.16525) §4.2 with the edit closure of the project's design.
-import type { EqualRun, TokenRange } from '../kv/index.ts';
+import type { EqualRun, PrefixMatch, TokenRange } from '../kv/index.ts';
 import { assemble, type Draft } from './assemble-plan.ts';
 import { chooseRuns } from './choose-runs.ts';
 import { refreshOf } from './closure.ts';
@@ -13,6 +12,7 @@ import { paraphrasePieces } from './paraphrase.ts';
 import { cutRun, targetEnd, type Piece } from './piece.ts';
 import type { PlanInput } from './plan-input.ts';
 import { isAble, withinCapabilities } from './policies.ts';
+import { recipeOf } from './recipe.ts';
 import { RecomputeMap } from './recompute-map.ts';
 import { isDelimiter } from './token-classes.ts';
 
@@ -24,13 +24,25 @@ function exactBase({ candidates, target }: PlanInput): Piece[] {
   return [{ donor: found.donor, donorStart: 0, targetStart: 0, length, exact: true }];
 }
 
+/** The same user's earlier turn, or any prompt of the scope that was put together as this one would be; the longer one. */
+function sameBeginning({ candidates, options }: PlanInput): PrefixMatch | null {
+  const { continuation: own, approximatePrefix } = candidates;
+  const isAlike = approximatePrefix?.donor.recipe === recipeOf(options);
+  const others = isAlike ? approximatePrefix : null;
+  if (!others) return own;
+  return own && own.length >= others.length ? own : others;
+}
+
 /**
- * The same user's earlier turn, when it reaches clearly further than the exact prefix does. Its approximate
+ * What begins with the same tokens, when it reaches clearly further than the exact prefix does. Its approximate
  * part ends where the suffix begins: the question is computed fresh whatever it stands on. Where another donor has
  * more of the beginning exactly (it was healed meanwhile), that comes first.
  */
-function continuationBase(input: PlanInput, prefix: readonly Piece[]): Piece[] | null {
-  const found = input.candidates.continuation;
+function approximateBase(
+  input: PlanInput,
+  prefix: readonly Piece[],
+  found: PrefixMatch | null,
+): Piece[] | null {
   if (!found) return null;
   const { donor } = found;
   const exactLength = endOf(prefix);
@@ -166,7 +178,7 @@ export function planReuse(given: PlanInput): PlanDecision {
     return assemble(input, draftOf(input, exact, []), 'runner-unable');
   }
 
-  const base = continuationBase(input, exact) ?? exact;
+  const base = approximateBase(input, exact, sameBeginning(given)) ?? exact;
   const plain = assemble(input, draftOf(input, base, []), base.length > 0 ? 'full' : 'no-donor');
   const window = { start: endOf(base), end: Math.min(suffixStart, target.length - 1) };
   if (capabilities.imports !== 'runs') return planWithinReach(input, base, plain, window);

@@ -1,7 +1,7 @@
 // Why was this reused, and why not more? The whole decision as data: every token's mark, every donor that was
 // considered with the gate that it passed or failed, the edits and what they mean. Texts are the caller's own
 // prompt; of a donor only its name and numbers are told.
-import type { Donor } from '../kv/index.ts';
+import type { Candidates, Donor } from '../kv/index.ts';
 import type { ReusePlan } from '../protocol/index.ts';
 import { findEdits, type PlanInput } from '../reuse/index.ts';
 import type { Planned } from './find-plan.ts';
@@ -17,14 +17,19 @@ export function spansOf(plan: ReusePlan | null, target: Int32Array, readText: Re
   }));
 }
 
+const beginningsOf = ({ exactPrefix, continuation, approximatePrefix }: Candidates) => [
+  exactPrefix,
+  continuation,
+  approximatePrefix,
+];
+
 /** Share of the target's tokens that stand in some run of the donor. */
 function overlapOf(donor: Donor, { candidates, target }: PlanInput): number {
   const covered = new Uint8Array(target.length);
   for (const run of candidates.runs) {
     if (run.donor === donor) covered.fill(1, run.targetStart, run.targetStart + run.length);
   }
-  const { exactPrefix, continuation } = candidates;
-  for (const match of [exactPrefix, continuation]) {
+  for (const match of beginningsOf(candidates)) {
     if (match?.donor === donor) covered.fill(1, 0, match.length);
   }
   return covered.reduce((sum, one) => sum + one, 0) / target.length;
@@ -48,9 +53,9 @@ function gateOf(donor: Donor, { decision, options }: Planned, { candidates }: Pl
 export function donorsOf(planned: Planned, limit: number): DonorReport[] {
   const { input } = planned;
   if (!input) return [];
-  const { runs, exactPrefix, continuation, similarity } = input.candidates;
+  const { runs, similarity } = input.candidates;
   const donors = new Set([...runs.map(({ donor }) => donor), ...similarity.keys()]);
-  for (const match of [exactPrefix, continuation]) if (match) donors.add(match.donor);
+  for (const match of beginningsOf(input.candidates)) if (match) donors.add(match.donor);
   return [...donors]
     .map((donor) => ({
       segment: donor.segment,

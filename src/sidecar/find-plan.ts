@@ -2,6 +2,7 @@
 import { PLAN_VERSION, type ReusePlan } from '../protocol/index.ts';
 import {
   planReuse,
+  recipeOf,
   searchFor,
   type PlanDecision,
   type PlanInput,
@@ -72,7 +73,8 @@ async function lookUp(
   const { identity, prompt, cache } = call;
   const { scope, owner } = identity;
   const since = cache.maxAgeMs === null ? -Infinity : now() - cache.maxAgeMs;
-  const query = { scope, owner, target: prompt.tokens, since, ...searchFor(options) };
+  const recipe = recipeOf(options);
+  const query = { scope, owner, target: prompt.tokens, since, recipe, ...searchFor(options) };
   const similar = asksForMeaning(options) ? finder.similar : null;
   return {
     planId: finder.newId(),

@@ -1,5 +1,6 @@
 // Healing: the hot beginning of a prompt that was put together from imported KV is computed exactly in an idle moment
 // and becomes a donor, for its own scope alone.
+import { noCandidates } from '../kv/index.ts';
 import type { Receipt, ReusePlan } from '../protocol/index.ts';
 import { planReuse } from '../reuse/index.ts';
 import type { SidecarContext } from './context.ts';
@@ -13,7 +14,7 @@ function exactPlan(planned: Planned, tokens: Int32Array) {
   const { input } = planned;
   if (!input) return null;
   const { exactPrefix } = input.candidates;
-  const candidates = { ...input.candidates, exactPrefix, continuation: null, runs: [] };
+  const candidates = { ...noCandidates, exactPrefix };
   const options = { ...input.options, policy: 'exact' as const };
   const target = { target: tokens, suffixStart: tokens.length - 1 };
   return planReuse({ ...input, ...target, candidates, options }).plan;

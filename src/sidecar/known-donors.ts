@@ -17,8 +17,10 @@ export class KnownDonors implements DonorKeeper {
   }
 
   /** A segment that is announced again (with more tokens) replaces the earlier donor. */
-  add(donor: Donor): void {
-    this.#forget(donor.segment);
+  add(announced: Donor): void {
+    this.#forget(announced.segment);
+    const recipe = this.#ledger.recordOf(announced.segment)?.recipe ?? null;
+    const donor = { ...announced, recipe };
     this.#index.add(donor);
     this.#ledger.appear(donor);
     this.#similar?.add(donor);

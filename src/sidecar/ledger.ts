@@ -13,6 +13,7 @@ interface Entry {
   /** Whether an operator may read its text. */
   readonly isReadable: boolean;
   readonly parents: readonly string[];
+  readonly recipe: string | null;
   readonly children: Set<string>;
   isThere: boolean;
   /** An operator wanted it gone: nothing computed over it is kept. */
@@ -32,12 +33,14 @@ export interface Origin {
   readonly epoch: number;
   /** Segments that its plan imported. */
   readonly parents: readonly string[];
+  /** The settings that it was planned with; null = it is not known how it was put together. */
+  readonly recipe: string | null;
   /** Whether its route shows texts to an operator. */
   readonly isReadable: boolean;
 }
 
 export type DonorRecord = Readonly<
-  Pick<Entry, 'tenant' | 'isReadable' | 'hits' | 'lastHitAt' | 'hasUnknownAncestors'>
+  Pick<Entry, 'tenant' | 'isReadable' | 'recipe' | 'hits' | 'lastHitAt' | 'hasUnknownAncestors'>
 >;
 
 export class Ledger {
@@ -109,7 +112,7 @@ export class Ledger {
       return;
     }
     const tenant = this.#tenantOf(scope);
-    const origin = { scope, tenant, parents: [], isReadable: false };
+    const origin = { scope, tenant, parents: [], recipe: null, isReadable: false };
     this.#enter(segment, { ...origin, isOld: true, hasUnknownAncestors: true });
   }
 

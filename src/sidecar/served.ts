@@ -1,5 +1,6 @@
 // Collects what there is to tell of a request while it is served; tells it once, at the end.
 import type { ReusePlan, StoredContext } from '../protocol/index.ts';
+import { recipeOf } from '../reuse/index.ts';
 import { donorsOf } from './explain-plan.ts';
 import type { SidecarContext } from './context.ts';
 import type { Planned } from './find-plan.ts';
@@ -36,7 +37,8 @@ export class ServedNote {
     const imports = this.#planned.decision.plan?.imports ?? [];
     const parents = [...new Set(imports.map(({ segment }) => segment))];
     const { tenant } = this.#call.identity;
-    const origin = { tenant, epoch: this.#epoch, parents, isReadable: this.#isReadable };
+    const recipe = recipeOf(this.#planned.served);
+    const origin = { tenant, epoch: this.#epoch, parents, recipe, isReadable: this.#isReadable };
     if (ledger.admit(stored.segment, stored.scope, origin)) {
       this.#stored = stored.segment;
       link.remember(stored);

@@ -104,6 +104,7 @@ describe('DonorIndex against brute force', () => {
     expect(index.candidates(query(tokens, { owner: 'o' }), MIN_RUN)).toEqual({
       exactPrefix: null,
       continuation: null,
+      approximatePrefix: null,
       runs: [],
       nominated: [],
       passages: [],
@@ -133,6 +134,29 @@ describe('DonorIndex against brute force', () => {
     const own = index.candidates(query([...tokens, 7], { scope, owner: 'o' }), MIN_RUN);
     expect(own).toMatchObject({ exactPrefix: { length: 200 }, continuation: { length: 200 } });
     expect(index.candidates(query([7, ...tokens], { scope }), MIN_RUN).runs).toHaveLength(1);
+  });
+
+  it('goes on from a prompt that was put together by the same settings, whoever asked it', () => {
+    const index = new DonorIndex();
+    const tokens = numbers(60, 0);
+    const made = { exactTokens: 10, promptTokens: 50, owner: 'o' };
+    index.add(donorOf('s.1', tokens, { ...made, recipe: 'careful' }));
+    index.add(donorOf('s.2', tokens, { ...made, recipe: 'lax' }));
+    index.add(donorOf('s.3', tokens, made));
+    const found = (recipe: string | null, more: Parameters<typeof query>[1] = {}) => {
+      const asked = query([...tokens, 9], { owner: 'p', recipe, ...more });
+      const { approximatePrefix } = index.candidates(asked, MIN_RUN);
+      return approximatePrefix && [approximatePrefix.donor.segment, approximatePrefix.length];
+    };
+    // Of its prompt only: what was answered may have been drawn by chance.
+    expect(found('careful')).toEqual(['s.1', 50]);
+    expect(found('lax')).toEqual(['s.2', 50]);
+    expect([found('other'), found(null)]).toEqual([null, null]);
+    expect(found('careful', { scope: tenantScope('b', null) })).toBeNull();
+    expect(found('careful', { since: 1 })).toBeNull();
+    for (const segment of ['s.1', 's.2', 's.3']) index.remove(segment);
+    expect(found('careful')).toBeNull();
+    expect(index.stats().entries).toBe(0);
   });
 
   it('continues only the same owner’s earlier prompt, and only when it is extended', () => {

@@ -45,6 +45,7 @@ function input(before: string, after: string, change: Partial<PlanInput> = {}): 
     candidates: {
       exactPrefix: null,
       continuation: null,
+      approximatePrefix: null,
       runs: [],
       nominated: [donor],
       similarity: new Map([[donor, 0.95]]),

@@ -7,6 +7,7 @@ import {
   defaultReuseOptions,
   optionsOf,
   planReuse,
+  recipeOf,
   type PlanInput,
   type ReuseOptions,
 } from '../../src/reuse/index.ts';
@@ -39,16 +40,18 @@ function planFor(
   const index = new DonorIndex();
   for (const donor of donors) index.add(donor);
   const tokens = Int32Array.from(target);
+  const asked = { ...defaultReuseOptions, ...options };
+  const query = { scope: 'scope-a', owner, target: tokens, recipe: recipeOf(asked) };
   return planReuse({
     planId: 'plan',
     target: tokens,
     suffixStart: Math.max(0, tokens.length - suffixTokens),
     tokenClasses,
     candidates: {
-      ...index.candidates({ scope: 'scope-a', owner, target: tokens }, MIN_RUN),
+      ...index.candidates(query, MIN_RUN),
       similarity,
     },
-    options: { ...defaultReuseOptions, ...options },
+    options: asked,
     runner,
     readText,
   });
@@ -351,6 +354,36 @@ describe('planReuse, case by case', () => {
       const decision = planFor([donor], moved, { strict: true, readText: critical });
       expect(decision.outcome).toBe('reused');
     });
+  });
+
+  it('goes on from what the same settings put together, and computes the question', () => {
+    const tokens = [...words(9, 30), NEWLINE, ...document, ...words(5, 22)];
+    const recipe = recipeOf(defaultReuseOptions);
+    const donor = { ...donorOf('a', tokens, { exactTokens: 10, owner: 'o' }), recipe };
+    const target = [...tokens.slice(0, -5), ...words(5, 21)];
+    const decision = planFor([donor], target);
+    expect(decision.plan!.imports).toEqual([
+      { segment: 'a', donorStart: 0, targetStart: 0, length: 10, exact: true },
+      { segment: 'a', donorStart: 10, targetStart: 10, length: document.length, exact: false },
+    ]);
+    expect(decision.recomputedTokens).toBe(5);
+    // What others put together may be worse than what is asked for here.
+    expect(planFor([donor], target, { seam: 24 })).toMatchObject({
+      outcome: 'exact',
+      exactTokens: 10,
+    });
+    // Nor is it good enough where only lossless reuse is wanted.
+    const exact = { ...donor, recipe: recipeOf({ ...defaultReuseOptions, policy: 'exact' }) };
+    expect(planFor([exact], target, { policy: 'exact' }).importedTokens).toBe(0);
+  });
+
+  it('prefers a beginning that was computed exactly', () => {
+    const tokens = [...words(9, 30), NEWLINE, ...document, ...words(5, 22)];
+    const recipe = recipeOf(defaultReuseOptions);
+    const made = { ...donorOf('a', tokens, { exactTokens: 10 }), recipe };
+    const target = [...tokens.slice(0, -5), ...words(5, 21)];
+    const decision = planFor([made, donorOf('b', tokens)], target);
+    expect(decision).toMatchObject({ outcome: 'exact', exactTokens: target.length - 5 });
   });
 
   it('uses only donors that are similar enough, and nobody whose similarity is unknown', () => {

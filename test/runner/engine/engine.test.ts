@@ -166,7 +166,7 @@ describe('engine bookkeeping', () => {
     engine.store.checkIntegrity();
   });
 
-  it('marks KV computed over approximate KV and lets only its owner continue from it', async () => {
+  it('marks KV computed over approximate KV and lets only what begins with the same tokens go on from it', async () => {
     const { engine } = await tinyEngine();
     const tokens = tokensOf(30, 4);
     const donor = await collect(engine.generate(requestOf(tokens), never));
@@ -186,7 +186,21 @@ describe('engine bookkeeping', () => {
     const own = await collect(engine.generate(requestOf(next, { plan: on }), never));
     expect(own.receipt).toMatchObject({ exactTokens: 9, importedTokens: 21, recomputedTokens: 5 });
     expect(own.stored!.exactTokens).toBe(9);
-    expect(() => engine.generate(requestOf(next, { plan: on, owner: 'owner-b' }), never)).toThrow(
+    const others = requestOf(next, { plan: on, owner: 'owner-b' });
+    expect((await collect(engine.generate(others, never))).receipt).toEqual({
+      ...own.receipt,
+      timings: expect.anything(),
+    });
+    // The same tokens behind another beginning are not the same KV.
+    const [first, ...rest] = imports;
+    const edited = next.with(3, next[3]! + 1);
+    const off = planOf(
+      35,
+      [{ ...first!, length: 3 }, ...rest],
+      [{ start: 3, end: 9 }],
+      FINGERPRINT,
+    );
+    expect(() => engine.generate(requestOf(edited, { plan: off }), never)).toThrow(
       expect.objectContaining({ code: 'plan_invalid' }),
     );
     engine.store.checkIntegrity();
