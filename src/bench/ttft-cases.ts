@@ -7,6 +7,7 @@ import { passagesFrom, plainPassages } from './passages.ts';
 export const ttftFamilies = [
   'same-doc-new-question',
   'shifted-prefix',
+  'same-case-new-question',
   'passage-reorder',
   'multi-donor',
   'in-text-edit',
@@ -66,6 +67,11 @@ export function ttftCase(family: TtftFamily, tokens: number): TtftCase {
     },
     'shifted-prefix': {
       donors: [prompt(document, first)],
+      target: prompt(document, second, otherCard),
+    },
+    // The second donor is put together from the first: approximate, and gone on from where it stands.
+    'same-case-new-question': {
+      donors: [prompt(document, first), prompt(document, first, otherCard)],
       target: prompt(document, second, otherCard),
     },
     'passage-reorder': {

@@ -54,7 +54,7 @@ export interface StoredContext {
   readonly owner: string | null;
   /** Tokens whose KV is stored: the prompt, possibly with generated tokens behind it. */
   readonly tokens: readonly number[];
-  /** Only this part may serve other prompts; the rest only continues at the same positions. */
+  /** Only this part may serve other prompts; the rest only what begins with the same tokens, where it stands. */
   readonly exactTokens: number;
   /** Where the prompt ended and the answer began. */
   readonly promptTokens: number;
