@@ -49,8 +49,15 @@ class Meter {
     return (this.medianMs ?? 0) < 0;
   }
 
+  /** What `mayTry` will say next. */
+  get wouldTry(): boolean {
+    return !this.paused || (this.#asked + 1) % PROBE_EVERY === 0;
+  }
+
   mayTry(): boolean {
-    return !this.paused || ++this.#asked % PROBE_EVERY === 0;
+    const answer = this.wouldTry;
+    if (this.paused) this.#asked++;
+    return answer;
   }
 }
 
@@ -76,6 +83,11 @@ export class BreakEven {
   /** Whether reuse should be planned; counts as a request while it is paused. */
   mayTry(key: BreakEvenKey, promptTokens: number): boolean {
     return this.#meterOf(key, promptTokens)?.mayTry() ?? true;
+  }
+
+  /** What the next request will be told; a dry run must not take the probe away from it. */
+  wouldTry(key: BreakEvenKey, promptTokens: number): boolean {
+    return this.#meterOf(key, promptTokens)?.wouldTry ?? true;
   }
 
   /** Null when nothing was recorded. */

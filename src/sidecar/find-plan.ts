@@ -95,14 +95,15 @@ export const breakEvenKeyOf = ({ route, identity }: Call): BreakEvenKey => ({
   tenant: identity.tenant,
 });
 
+/** Whether reuse may be tried where it lost time lately; asked only where that decides. */
+export type MayTry = () => boolean;
+
 /** Where reuse lost time lately only the exact prefix is planned, and now and then a probe. */
 function planWithinBreakEven(
-  context: SidecarContext,
-  call: Call,
+  mayTry: MayTry,
   input: PlanInput,
 ): Pick<Planned, 'decision' | 'served'> {
-  const { breakEven } = context;
-  if (breakEven.mayTry(breakEvenKeyOf(call), call.prompt.tokens.length)) {
+  if (mayTry()) {
     return { decision: planReuse(input), served: input.options };
   }
   const served = { ...input.options, policy: 'exact' as const };
@@ -121,10 +122,15 @@ function isWorthTrying(tried: PlanDecision, decision: PlanDecision, { tried: run
 }
 
 /** By the settings that the route's answers allow; what those above them would do is only tried. */
-function planGuarded(context: SidecarContext, call: Call, input: PlanInput): Guarded {
+function planGuarded(
+  context: SidecarContext,
+  call: Call,
+  mayTry: MayTry,
+  input: PlanInput,
+): Guarded {
   // Nothing to guard; a warm-up must not touch the state of the route that it borrows.
   if (!asksForMeaning(input.options)) {
-    return { ...planWithinBreakEven(context, call, input), rung: 'asked', trial: null };
+    return { ...planWithinBreakEven(mayTry, input), rung: 'asked', trial: null };
   }
   const standing = context.guard.standing(call.route, call.identity.tenant);
   const { served, tried: above } = standing;
@@ -134,7 +140,7 @@ function planGuarded(context: SidecarContext, call: Call, input: PlanInput): Gua
     minSimilarity: Math.max(options.minSimilarity, call.minSimilarity),
   });
   const options = narrow(served);
-  const planned = planWithinBreakEven(context, call, { ...input, options });
+  const planned = planWithinBreakEven(mayTry, { ...input, options });
   if (!above) return { ...planned, rung: served.name, trial: null };
   const tried = planReuse({ ...input, options: narrow(above) });
   if (!isWorthTrying(tried, planned.decision, standing)) {
@@ -162,7 +168,11 @@ function planInShadow(call: Call, guarded: Guarded): Guarded & Pick<Planned, 'sh
 }
 
 /** The plan for a call, as far as the client allows a look-up and has somebody to share with. */
-export async function planCall(context: SidecarContext, call: Call): Promise<Planned> {
+export async function planCall(
+  context: SidecarContext,
+  call: Call,
+  mayTry: MayTry,
+): Promise<Planned> {
   const options = optionsFor(call);
   const numTokens = call.prompt.tokens.length;
   const reason = reasonNotToLook(context, call);
@@ -180,7 +190,7 @@ export async function planCall(context: SidecarContext, call: Call): Promise<Pla
   const start = context.now();
   try {
     const input = await lookUp(context, call, options);
-    const planned = planInShadow(call, planGuarded(context, call, input));
+    const planned = planInShadow(call, planGuarded(context, call, mayTry, input));
     return { ...planned, options, input, lookupMs: context.now() - start };
   } catch (error) {
     context.finder.onFailure(error);

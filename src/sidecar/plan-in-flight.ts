@@ -2,7 +2,7 @@
 // it and plan again. The last check and the start of the own flight are one turn: of equal prompts one goes ahead.
 import { planReuse } from '../reuse/index.ts';
 import type { SidecarContext } from './context.ts';
-import { planCall, type Planned } from './find-plan.ts';
+import { breakEvenKeyOf, planCall, type MayTry, type Planned } from './find-plan.ts';
 import type { Call } from './read-call.ts';
 import type { Flight, SingleFlight } from './single-flight.ts';
 
@@ -50,13 +50,20 @@ function take(flights: SingleFlight, call: Call, { decision }: Planned): Flight 
   return flights.start({ scope: identity.scope, tokens: prompt.tokens, plan, predictedMs });
 }
 
+/** However often a request is planned, it is one: asked once, as soon as it matters. */
+function askOnce({ breakEven }: SidecarContext, call: Call): MayTry {
+  let answer: boolean | undefined;
+  return () => (answer ??= breakEven.mayTry(breakEvenKeyOf(call), call.prompt.tokens.length));
+}
+
 export async function planInFlight(
   context: SidecarContext,
   call: Call,
   signal: AbortSignal,
 ): Promise<PlannedInFlight> {
   const { singleFlight: flights, metrics, now } = context;
-  let planned = await planCall(context, call);
+  const mayTry = askOnce(context, call);
+  let planned = await planCall(context, call, mayTry);
   // A route that reuses nothing is spared what waiting costs, on either side.
   if (!flights || planned.options.policy === 'off') return { planned, flight: null, waitedMs: 0 };
   let waitedMs = 0;
@@ -69,7 +76,7 @@ export async function planInFlight(
     waitedMs += now() - since;
     metrics.singleFlight.inc({ result });
     if (result === 'cancelled') break;
-    planned = await planCall(context, call);
+    planned = await planCall(context, call, mayTry);
     if (result === 'timeout') break;
   }
   if (waitedMs > 0) metrics.singleFlightWait.observe(waitedMs / 1000);

@@ -76,7 +76,10 @@ export async function handlePlan(
   try {
     const id = requestIdOf(response);
     const call = await readCall(context, 'either', request, { id, body, place });
-    const answer = explanation(context, call, await planCall(context, call));
+    // As the next request would be planned, without being counted as one.
+    const mayTry = (): boolean =>
+      context.breakEven.wouldTry(breakEvenKeyOf(call), call.prompt.tokens.length);
+    const answer = explanation(context, call, await planCall(context, call, mayTry));
     sendJson(response, 200, answer, { 'cache-control': 'no-store' });
   } finally {
     place.leave();
