@@ -20,15 +20,23 @@ async function readRequest(path: string | undefined): Promise<string> {
   }
 }
 
-async function askSidecar(
-  url: string,
-  key: string | undefined,
-  body: string,
-): Promise<Explanation> {
-  const headers = {
-    'content-type': 'application/json',
-    ...(key !== undefined && { authorization: `Bearer ${key}` }),
-  };
+/** Routes are matched by headers, too; which of those the client sends is not in the body. */
+function readHeaders(given: readonly string[], key: string | undefined): Headers {
+  const headers = new Headers({ 'content-type': 'application/json' });
+  if (key !== undefined) headers.set('authorization', `Bearer ${key}`);
+  for (const text of given) {
+    const [name = '', ...value] = text.split(':');
+    if (value.length === 0) throw bad(`--header ${text} is not NAME:VALUE.`);
+    try {
+      headers.set(name.trim(), value.join(':').trim());
+    } catch {
+      throw bad(`--header ${text} cannot be sent.`);
+    }
+  }
+  return headers;
+}
+
+async function askSidecar(url: string, headers: Headers, body: string): Promise<Explanation> {
   let answer: Response;
   try {
     answer = await fetch(new URL('/kvshare/plan', url), { method: 'POST', headers, body });
@@ -43,8 +51,8 @@ async function askSidecar(
 export async function explainCommand(argv: readonly string[]): Promise<void> {
   const { values, rest } = parseFlags(argv, tools.explain.flags, 1);
   const body = await readRequest(rest[0]);
-  const key = values.key ?? clientKey();
-  const explanation = await askSidecar(values.url, key, body);
+  const headers = readHeaders(values.header ?? [], values.key ?? clientKey());
+  const explanation = await askSidecar(values.url, headers, body);
   const color = values.color ?? process.stdout.isTTY;
   process.stdout.write(
     values.json

@@ -27,6 +27,14 @@ export interface Explanation {
     readonly pairs: number;
   } | null;
   readonly learned: { readonly paused: boolean; readonly medianSavedMs: number | null } | null;
+  readonly guard: {
+    readonly rung: string;
+    readonly tried: {
+      readonly rung: string;
+      readonly samples: number;
+      readonly needed: number;
+    } | null;
+  };
   readonly last_run: { readonly outcome: string; readonly ttft_ms: number } | null;
   readonly first_divergence: { readonly at: number; readonly text: string } | null;
   readonly donors: readonly {
@@ -61,6 +69,12 @@ function headLines(e: Explanation): string[] {
   if (e.learned?.paused) {
     const saved = ms(e.learned.medianSavedMs ?? 0);
     lines.push(`reuse is paused on this route at this length: it saved ${saved} in the median`);
+  }
+  if (e.guard.tried) {
+    const { rung, samples, needed } = e.guard.tried;
+    lines.push(
+      `served as "${e.guard.rung}"; of "${rung}" ${samples} of ${needed} comparisons with full prefill are there`,
+    );
   }
   if (e.vector_match) {
     const { embedder, threshold, pairs } = e.vector_match;

@@ -2,8 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { explainCommand } from '../../src/commands/explain-command.ts';
 import { formatExplanation, type Explanation } from '../../src/commands/format-explanation.ts';
+import { defaultReuse, readReuse } from '../../src/routes/index.ts';
 import { ask, bearer, serveTiny } from '../support/served.ts';
 
 type Served = Awaited<ReturnType<typeof serveTiny>>;
@@ -101,6 +103,7 @@ describe('kvshare explain', () => {
       cold_ms: 800,
       vector_match: null,
       learned: { paused: true, medianSavedMs: -3 },
+      guard: { rung: 'substitute', tried: { rung: 'asked', samples: 12, needed: 50 } },
       last_run: { outcome: 'reused', ttft_ms: 130 },
       first_divergence: { at: 10, text: ' bed' },
       donors: [{ segment: 'g.1', tokens: 70, similarity: 0.91, overlap: 0.8, gate: 'imported' }],
@@ -116,6 +119,7 @@ describe('kvshare explain', () => {
       '60 tokens: 10 exact, 40 imported, 20 computed',
       'expected after 120 ms, cold 800 ms; last time 130 ms',
       'paused on this route',
+      'served as "substitute"; of "asked" 12 of 50 comparisons',
       'from token 10: " bed"',
       '0.91     80 %   imported',
       'changes meaning (number)',
@@ -126,6 +130,31 @@ describe('kvshare explain', () => {
     expect(formatExplanation(explanation, true)).toContain('\u001b[32mHello');
   });
 
+  it('sends the headers that decide about the route, and the stricter threshold', async () => {
+    const reuse = readReuse({ policy: 'exact' }, defaultReuse);
+    const routes = [{ name: 'ward', match: { header: { 'x-app': 'ward' } }, reuse }];
+    const withRoute = await serveTiny({ routes });
+    const written: string[] = [];
+    const write = jest.spyOn(process.stdout, 'write').mockImplementation((text) => {
+      written.push(String(text));
+      return true;
+    });
+    try {
+      writeFileSync(file, JSON.stringify(body('Card: Eve, bed 1.', 'What now?')));
+      const flags = [file, '--url', withRoute.url, '--key', 'key-north'];
+      await explainCommand(flags);
+      await explainCommand([...flags, '--header', 'x-app: ward']);
+      await explainCommand([...flags, '--header', 'x-kvshare-cache-control:bypass']);
+    } finally {
+      write.mockRestore();
+      await withRoute.close();
+    }
+    const [plain, ward, bypassed] = written;
+    expect(plain).toContain('route default, policy edit-closure');
+    expect(ward).toContain('route ward, policy exact');
+    expect(bypassed).toContain('cold (bypass)');
+  });
+
   it('ends with one line when nobody answers, or the file is no JSON', () => {
     writeFileSync(file, '{}');
     const nobody = run(file, '--url', 'http://127.0.0.1:9');
@@ -134,5 +163,8 @@ describe('kvshare explain', () => {
     writeFileSync(file, '{');
     expect(run(file).stderr).toMatch(/cannot be read as JSON/);
     expect(run().stderr).toMatch(/needs a file/);
+    writeFileSync(file, '{}');
+    expect(run(file, '--header', 'x-app').stderr).toMatch(/--header x-app is not NAME:VALUE/);
+    expect(run(file, '--header', 'x app:1').stderr).toMatch(/--header x app:1 cannot be sent/);
   });
 });

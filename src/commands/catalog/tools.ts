@@ -11,11 +11,20 @@ export const tools = {
     flags: {
       url: { value: 'URL', fallback: 'http://127.0.0.1:8080', does: 'the sidecar to ask' },
       key: { value: 'KEY', usual: 'KVSHARE_KEY', does: 'API key: whose donors are looked at' },
+      header: {
+        value: 'NAME:VALUE',
+        usual: 'none',
+        many: true,
+        does: 'sent along: what a route is matched by, or x-kvshare-…',
+      },
       color: { usual: 'on a terminal', does: 'colours instead of marks; --no-color: never' },
       ...jsonFlag,
     },
     notes: ['The file holds the body of a completion. Nothing is computed and nothing kept.'],
-    examples: ['kvshare explain request.json --key key-for-tests'],
+    examples: [
+      'kvshare explain request.json --key key-for-tests',
+      'kvshare explain request.json --key key-for-tests --header x-app:ward',
+    ],
   },
   warm: {
     does: 'has a running sidecar compute guidelines before the first user comes',
