@@ -3,7 +3,7 @@ import { Ajv, type ErrorObject } from 'ajv';
 import { adapterSchema } from './config-adapter.ts';
 import { didYouMean } from './nearest-name.ts';
 import { adminSchema, metricsSchema } from './config-admin.ts';
-import { findNameError, reuseSchema, strictObject } from './routes/index.ts';
+import { findNameError, findReuseError, reuseSchema, strictObject } from './routes/index.ts';
 
 /** `auto`: word vectors, or without them the model's own rows. */
 export const embedderKinds = ['auto', 'word-llama', 'model-rows', 'openai', 'off'] as const;
@@ -154,16 +154,31 @@ function explain({ keyword, params, instancePath, message, parentSchema }: Error
   }
 }
 
-interface Named {
+/** What the schema has let through, as far as its parts have to go together. */
+type Checked = Parameters<typeof findReuseError>[0] & {
   readonly routes?: Parameters<typeof findNameError>[0];
+};
+
+/** Of something that may be this or that, what is wrong with the last: the one with parts. The others in a few words. */
+function explainFirst(errors: readonly ErrorObject[]): string {
+  const last = errors.at(-1)!;
+  if (last.keyword !== 'anyOf') return explain(errors[0]!);
+  const instead = errors.flatMap(({ keyword, params, instancePath }) => {
+    if (instancePath !== last.instancePath) return [];
+    if (keyword === 'const') return [String(params['allowedValue'])];
+    return keyword === 'type' && params['type'] === 'null' ? ['null'] : [];
+  });
+  const or = instead.length > 0 ? `, or be ${instead.join(' or ')}.` : '.';
+  return explain(errors.at(-2)!).replace(/\.$/, or);
 }
 
 /** What is wrong with a document, in one line with its place; null = nothing. */
 function finder(schema: object): (document: unknown) => string | null {
   const validate = new Ajv({ strict: false, verbose: true }).compile(schema);
   return (document) => {
-    if (!validate(document)) return explain(validate.errors![0]!);
-    return findNameError((document as Named).routes ?? []);
+    if (!validate(document)) return explainFirst(validate.errors!);
+    const checked = document as Checked;
+    return findNameError(checked.routes ?? []) ?? findReuseError(checked);
   };
 }
 

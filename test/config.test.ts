@@ -154,7 +154,56 @@ routes:
       /routes\[0\].name must not be "default"/,
     ],
     ['the policy that is for tests', 'reuse: { policy: naive }', /reuse.policy must be one of off/],
-    ['a top-up without ratio', 'reuse: { topUp: { selector: dhd } }', /reuse.topUp/],
+    [
+      'a top-up without ratio',
+      'reuse: { topUp: { selector: dhd } }',
+      /reuse.topUp needs "ratio", or be null/,
+    ],
+    [
+      'a top-up by an unknown selector',
+      'reuse: { topUp: { selector: magic, ratio: 0.1 } }',
+      /reuse.topUp.selector must be one of query-attention/,
+    ],
+    [
+      'a misspelt top-up',
+      'routes: [{ match: { path: /x }, reuse: { topUp: { selector: dhd, ratio: 0.1, windw: 4 } } }]',
+      /unknown key "windw" in routes\[0\].reuse.topUp.*Did you mean "window"/,
+    ],
+    [
+      'a growth below 1',
+      'reuse: { contextGrowth: 0.5 }',
+      /reuse.contextGrowth must be a number from 1 to 1000, or be 0\./,
+    ],
+    [
+      'a least closure above the longest',
+      'routes: [{ match: { path: /x }, reuse: { closure: { min: 100 } } }]',
+      /routes\[0\].reuse.closure.min is 100, more than closure.max, which is 64/,
+    ],
+    [
+      'a least closure above the longest that a route inherits',
+      'reuse: { closure: { max: 40 } }\nroutes: [{ match: { path: /x }, reuse: { closure: { min: 48 } } }]',
+      /routes\[0\].reuse.closure.min is 48, more than closure.max, which is 40/,
+    ],
+    [
+      'more of a group than it has',
+      'reuse: { topUp: { selector: dhd, ratio: 0.1, window: 2, keep: 5 } }',
+      /reuse.topUp.keep is 5, more than topUp.window, which is 2/,
+    ],
+    [
+      'a refresh of nothing',
+      'reuse: { decodeRefresh: 3 }',
+      /reuse.decodeRefresh is 3 and needs topUp/,
+    ],
+    [
+      'other words without a layer in full',
+      'reuse: { policy: semantic, fullLayers: 0 }',
+      /reuse.fullLayers must be 1 or more under policy semantic/,
+    ],
+    [
+      'a trial that is too short',
+      'reuse: { policy: semantic, qualityBudget: { samples: 10 } }',
+      /reuse.qualityBudget.samples must be a number from 50 to 10000/,
+    ],
     ['an unknown policy', 'reuse: { policy: magic }', /reuse.policy must be one of off, exact/],
     [
       'one key for two tenants',

@@ -8,6 +8,7 @@ export type { GuardMove, SavedWatch, TenantState } from './quality-guard.ts';
 export type { Standing } from './quality-watch.ts';
 export { defaultReuse, readReuse } from './read-reuse.ts';
 export type { ReuseSettings, RouteReuse } from './read-reuse.ts';
+export { findReuseError } from './reuse-conflicts.ts';
 export { reuseSchema, strictObject } from './reuse-schema.ts';
 export type { Route, RouteFacts, RouteMatch } from './route.ts';
 export { findNameError, routeName } from './route-names.ts';

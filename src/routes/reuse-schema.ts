@@ -63,7 +63,7 @@ export const reuseSchema = {
       ...strictObject({
         top1: share('Least share of samples whose first token is that of a full prefill.'),
         kl: { type: 'number', minimum: 0, description: 'Highest mean KL to full prefill, nats.' },
-        samples: tokens(1, 10_000, 'Samples before a policy on trial serves.'),
+        samples: tokens(50, 10_000, 'Samples before a policy on trial serves.'),
         share: share(
           'Share of reused requests that is compared with a full prefill; 0 = no guard.',
         ),
