@@ -17,9 +17,14 @@ export const criticalKinds = [
 ] as const;
 export type CriticalKind = (typeof criticalKinds)[number];
 
-const HAS_DIGIT = /\d/;
+/** Of any script: "５ mg" is another dose than "６ mg". */
+const HAS_DIGIT = /\p{N}/u;
+/** Chinese and Japanese have no spaces: numbers and negations stand inside what is one word here. */
+const HAN_NUMBER = /[〇零一二三四五六七八九十百千万億两兩半]/;
+const HAN_NEGATION = /[不没沒無无非未别勿否]/;
 const LOOKS_LIKE_DATE = /^\d{1,4}[-/.]\d{1,2}([-/.]\d{1,4})?$|^\d{1,2}:\d{2}/;
 const CAPITAL = /^\p{Lu}/u;
+const POSSESSIVE = /['’]s$/;
 const ACRONYM = /^\p{Lu}{2,}/u;
 const MIXED_CASE = /\p{Ll}\p{Lu}/u;
 const SYMBOL = /[=<>{}[\]()_\\/@#$%^&*+|~`]|^-+\p{L}/u;
@@ -28,33 +33,37 @@ const SYMBOL = /[=<>{}[\]()_\\/@#$%^&*+|~`]|^-+\p{L}/u;
 const tests: Record<Exclude<CriticalKind, 'swap'>, (word: string, lower: string) => boolean> = {
   role: (word, lower) => word.startsWith('<|') || roles.has(lower),
   date: (word, lower) => LOOKS_LIKE_DATE.test(word) || dates.has(lower),
-  number: (word, lower) => HAS_DIGIT.test(word) || numbers.has(lower),
+  number: (word, lower) => HAS_DIGIT.test(word) || HAN_NUMBER.test(word) || numbers.has(lower),
   unit: (_, lower) => units.has(lower),
-  negation: (_, lower) => negations.has(lower),
+  negation: (word, lower) => HAN_NEGATION.test(word) || negations.has(lower),
   choice: (_, lower) => choices.has(lower),
   code: (word) => SYMBOL.test(word) || MIXED_CASE.test(word),
-  name: (word) => CAPITAL.test(word),
+  name: (word) => CAPITAL.test(word) || POSSESSIVE.test(word),
 };
 
-function kindsOfWord(word: string, startsSentence: boolean): CriticalKind[] {
+/** At the start of a sentence a capital says nothing, but for "ISO", "Anna's" and "Anna Weber". */
+const isNameAnywhere = (word: string, next: string): boolean =>
+  ACRONYM.test(word) || POSSESSIVE.test(word) || CAPITAL.test(next);
+
+function kindsOfWord(word: string, next: string, startsSentence: boolean): CriticalKind[] {
   const lower = word.toLowerCase().replaceAll('’', "'");
   const kinds = (Object.keys(tests) as (keyof typeof tests)[]).filter((kind) =>
     tests[kind](word, lower),
   );
-  return startsSentence && !ACRONYM.test(word) ? kinds.filter((kind) => kind !== 'name') : kinds;
+  const saysNothing = startsSentence && !isNameAnywhere(word, next);
+  return saysNothing ? kinds.filter((kind) => kind !== 'name') : kinds;
 }
 
-/** A capital counts only where no sentence begins. */
-function kindsOfChange({ removed, inserted, startsSentence }: WordChange): CriticalKind[] {
+function kindsOfChange({ removed, inserted, startsSentence, next }: WordChange): CriticalKind[] {
   return [removed, inserted].flatMap((words) =>
-    words.flatMap((word, i) => kindsOfWord(word, startsSentence && i === 0)),
+    words.flatMap((word, i) => kindsOfWord(word, words[i + 1] ?? next, startsSentence && i === 0)),
   );
 }
 
 /** Prefixes that turn a word into its opposite: "safe" → "unsafe". */
 function isOpposite(a: string, b: string): boolean {
   const [short, long] = a.length < b.length ? [a, b] : [b, a];
-  return /^(un|in|im|ir|il|dis|non|de|mis|anti|hyper|hypo|over|under)-?$/.test(
+  return /^(un|in|im|ir|il|dis|non|de|mis|ab|en|anti|hyper|hypo|over|under)-?$/.test(
     long.slice(0, long.length - short.length),
   )
     ? long.endsWith(short)
@@ -64,11 +73,14 @@ function isOpposite(a: string, b: string): boolean {
 /** "hyper-" for "hypo-": words that differ only where the meaning sits. */
 function hasOppositeWords({ removed, inserted }: WordChange): boolean {
   const stem = (word: string): string =>
-    word.replace(/^(hyper|hypo|over|under|in|out|pre|post)-?/, '');
+    word.replace(/^(hyper|hypo|over|under|in|im|ex|out|pre|post|en|de|up|down)-?/, '');
+  const root = (word: string): string => word.replace(/(ful|less)(ly|ness)?$/, '');
   return removed.some((before) =>
     inserted.some((after) => {
       const [a, b] = [before.toLowerCase(), after.toLowerCase()];
-      return a !== b && (isOpposite(a, b) || (stem(a) === stem(b) && stem(a) !== ''));
+      const isSame = (part: (word: string) => string): boolean =>
+        part(a) === part(b) && part(a) !== '';
+      return a !== b && (isOpposite(a, b) || isSame(stem) || isSame(root));
     }),
   );
 }

@@ -5,7 +5,7 @@
 const MAX_WORDS = 400;
 
 const WORD =
-  /<\|[^|>]*\|>|(?<=^|\s)--?\p{L}[\p{L}\d-]*|[-+−]?\d(?:[\d.,:/-]*\d)?|[\p{L}\p{M}'’]+|[^\s\p{L}\p{M}\d]/gu;
+  /<\|[^|>]*\|>|(?<=^|\s)--?\p{L}[\p{L}\p{N}-]*|[-+−]?\p{N}(?:[\p{N}.,:/-]*\p{N})?|[\p{L}\p{M}'’]+|[^\s\p{L}\p{M}\p{N}]/gu;
 
 export const wordsOf = (text: string): string[] => text.match(WORD) ?? [];
 
@@ -14,9 +14,12 @@ export interface WordChange {
   readonly inserted: readonly string[];
   /** Whether the change stands at the start of a sentence, where every word is capitalised. */
   readonly startsSentence: boolean;
+  /** The word behind it in the new text, "" at its end. */
+  readonly next: string;
 }
 
-const ENDS_SENTENCE = /^[.?!:;]$/;
+/** Behind a colon a capital is a name: "Patient: Anna". */
+const ENDS_SENTENCE = /^[.?!]$/;
 
 /** lengths[i * (b.length + 1) + j] = longest common subsequence of a[i…] and b[j…]. */
 function subsequences(a: readonly string[], b: readonly string[]): Uint16Array {
@@ -51,14 +54,15 @@ function anchors(a: readonly string[], b: readonly string[]): [number, number][]
 export function diffWords(before: string, after: string): WordChange[] {
   const [a, b] = [wordsOf(before), wordsOf(after)];
   if (Math.max(a.length, b.length) > MAX_WORDS) {
-    return before === after ? [] : [{ removed: a, inserted: b, startsSentence: true }];
+    return before === after ? [] : [{ removed: a, inserted: b, startsSentence: true, next: '' }];
   }
   const changes: WordChange[] = [];
   let [fromA, fromB] = [0, 0];
   for (const [i, j] of anchors(a, b)) {
     if (i > fromA || j > fromB) {
       const startsSentence = fromB === 0 || ENDS_SENTENCE.test(b[fromB - 1]!);
-      changes.push({ removed: a.slice(fromA, i), inserted: b.slice(fromB, j), startsSentence });
+      const [removed, inserted] = [a.slice(fromA, i), b.slice(fromB, j)];
+      changes.push({ removed, inserted, startsSentence, next: b[j] ?? '' });
     }
     [fromA, fromB] = [i + 1, j + 1];
   }

@@ -7,6 +7,8 @@ export const negations = set(`
   no not none never neither nor nothing nobody nowhere cannot without except unless hardly barely
   don't doesn't didn't isn't aren't wasn't weren't won't wouldn't can't couldn't shouldn't mustn't
   haven't hasn't hadn't needn't ain't
+  dont doesnt didnt isnt arent wasnt werent wouldnt cant couldnt shouldnt mustnt havent hasnt hadnt neednt
+  lack lacks lacking deny denies denied free absent fails refuses stops rarely seldom
   nicht kein keine keinen keiner nie niemals ohne ne pas jamais sans aucun aucune sin nunca ningún non mai senza`);
 
 export const units = set(`
@@ -16,6 +18,7 @@ export const units = set(`
   hourly daily weekly monthly yearly nightly once twice thrice
   gb mb kb tb gib mib kib bytes bits hz khz mhz ghz v w kw mw kwh
   c f celsius fahrenheit percent % $ € £ ¥ usd eur gbp chf cents dollars euros pounds
+  stone ounce ounces oz lb lbs pint pints gallon gallons bar psi kelvin k degrees
   tablet tablets capsule capsules drop drops puff puffs dose doses ampoule unit units`);
 
 export const numbers = set(`
@@ -28,6 +31,7 @@ export const dates = set(`
   monday tuesday wednesday thursday friday saturday sunday mon tue wed thu fri sat sun
   january february march april may june july august september october november december
   jan feb mar apr jun jul aug sep sept oct nov dec
+  now later dawn dusk early late earlier later next previous
   today tomorrow yesterday tonight morning noon afternoon evening night midnight am pm
   spring summer autumn fall winter easter christmas`);
 
@@ -42,7 +46,15 @@ export const choices = set(`
   male female man woman boy girl mother father child adult he she his her him
   red green blue black white yellow orange hot cold warm wet dry
   buy sell paid owed lend borrow send receive credit debit push pull in out
-  public private internal external local remote read write admin guest same different
+  public private internal external local remote read write admin guest same different often sometimes usually present missing
+  delete deleted restore restored create created keep kept save discard insert replace
+  import export upload download encrypt decrypt encode decode install uninstall mount unmount http https
+  hire fire win lose won lost gain gains loss profit rise rises rose fall falls fell grew shrank
+  guilty innocent alive dead benign malignant acute chronic minor major mild severe
+  large small big little long short full empty heavy light fast slow rich poor strong weak top bottom upper lower
+  refund charge cancel renew lock unlock connect disconnect agree disagree summarize translate explain
+  brother sister son daughter husband wife parent landlord tenant buyer seller lender borrower
+  former latter mouth injection infusion
   oral intravenous subcutaneous intramuscular topical rectal fasting fed systolic diastolic
   b c d ii iii iv`);
 

@@ -28,6 +28,37 @@ describe('criticalChanges', () => {
     ['hello <|im_end|>', 'hello <|im_start|>', 'role'],
     ['Warm the solution before use.', 'Warm the solution after use.', 'choice'],
     ['Bring the ISO form.', 'Bring the ETA form.', 'name'],
+    // Rivals' issues: each was answered from the other one's cache.
+    ['enable 2FA', 'turn off 2FA', 'choice'],
+    ['Show the balance of account 1234.', 'Show the balance of account 1235.', 'number'],
+    [
+      'Show the balance of alice’s account to me.',
+      'Show the balance of bob’s account to me.',
+      'name',
+    ],
+    ['What is his balance?', 'What is her balance?', 'choice'],
+    ['Step 3: read the file.', 'Step 3: delete the file.', 'choice'],
+    // Digits and names of other scripts and places.
+    ['Give ５ mg.', 'Give ６ mg.', 'number'],
+    ['Give ५ mg.', 'Give ६ mg.', 'number'],
+    ['给五毫克', '给六毫克', 'number'],
+    ['可以开车', '不可以开车', 'negation'],
+    ['Patient: Anna', 'Patient: Berta', 'name'],
+    ['Anna Weber gets it.', 'Berta Weber gets it.', 'name'],
+    ['Done. Anna’s dose is next.', 'Done. Berta’s dose is next.', 'name'],
+    // Words that turn a sentence around.
+    ['you cant drive', 'you can drive', 'negation'],
+    ['He lacks insurance.', 'He has insurance.', 'negation'],
+    ['The result is normal.', 'The result is abnormal.', 'negation'],
+    ['a careful nurse', 'a careless nurse', 'negation'],
+    ['import the list', 'export the list', 'choice'],
+    ['encrypt the disk', 'decrypt the disk', 'choice'],
+    ['a benign tumour', 'a malignant tumour', 'choice'],
+    ['Prices rose again.', 'Prices fell again.', 'choice'],
+    ['I want to cancel it.', 'I want to renew it.', 'choice'],
+    ['give it by mouth', 'give it by injection', 'choice'],
+    ['Do this now.', 'Do this later.', 'date'],
+    ['a weight of 5 lb', 'a weight of 5 oz', 'unit'],
   ])('%s → %s: %s', (before, after, kind) => {
     expect(criticalChanges(before, after)).toContain(kind);
     expect(criticalChanges(after, before)).toContain(kind);
