@@ -3,17 +3,19 @@
 // others; a conversation may go on from its own KV.
 import { basename } from 'node:path';
 import type { PolicyName, SpeedTable } from '../protocol/index.ts';
-import { Replay, replayRunner, type Replayed } from '../replay/index.ts';
+import {
+  openSimilar,
+  Replay,
+  replayRunner,
+  textReader,
+  type Meaning,
+  type Replayed,
+} from '../replay/index.ts';
 import { optionsOf } from '../reuse/index.ts';
 import type { EncodedPrompt, Tokenizer } from '../tokenizer/index.ts';
 import { percentile } from './statistics.ts';
 import { readTrace, type TraceRequest } from './trace-file.ts';
-import {
-  measureVectorMatch,
-  openSimilar,
-  type Meaning,
-  type VectorMatchReport,
-} from './vector-match.ts';
+import { measureVectorMatch, type VectorMatchReport } from './vector-match.ts';
 
 export type Share = 'private' | 'group' | 'public' | 'all';
 
@@ -112,7 +114,7 @@ async function replayPolicy(
     shared: share !== 'private',
     runner: replayRunner,
     tokenClasses: tokenizer.tokenClasses,
-    readText: (tokens, start, end) => tokenizer.decode(tokens.subarray(start, end)),
+    readText: textReader(tokenizer),
     similar,
   });
   const tally = new Tally();

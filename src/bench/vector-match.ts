@@ -2,17 +2,11 @@
 // something where there is nothing. Every earlier prompt counts as computed exactly here.
 import type { Donor } from '../kv/index.ts';
 import { DonorIndex, tenantScope } from '../match/index.ts';
-import {
-  SimilarPrompts,
-  type CalibrationState,
-  type SimilarPromptsOptions,
-} from '../similar/index.ts';
+import { openSimilar, type Meaning } from '../replay/index.ts';
+import type { CalibrationState } from '../similar/index.ts';
 import type { EncodedPrompt, Tokenizer } from '../tokenizer/index.ts';
 import { percentile } from './statistics.ts';
 import type { TraceRequest } from './trace-file.ts';
-
-/** What turns texts into vectors and finds their neighbours; shared by all replays. */
-export type Meaning = Pick<SimilarPromptsOptions, 'embedder' | 'vectors'>;
 
 export interface VectorMatchReport {
   readonly embedder: string;
@@ -23,18 +17,6 @@ export interface VectorMatchReport {
   readonly falseMatches: number | null;
   readonly calibration: CalibrationState;
   readonly searchMs: { readonly p50: number; readonly p99: number };
-}
-
-export function openSimilar({ embedder, vectors }: Meaning, tokenizer: Tokenizer): SimilarPrompts {
-  return new SimilarPrompts({
-    embedder,
-    vectors,
-    tokenClasses: tokenizer.tokenClasses,
-    readText: (tokens, start, end) => tokenizer.decode(tokens.subarray(start, end)),
-    onFailure: (error) => {
-      throw error as Error;
-    },
-  });
 }
 
 /** The scope with most requests. */

@@ -2,12 +2,21 @@
 // variant, so that thresholds come from one's own requests.
 import { readFile, writeFile } from 'node:fs/promises';
 import { findConfigError } from '../config-schema.ts';
+import { readSettings } from '../config.ts';
 import { KvShareError } from '../errors.ts';
 import { parseFlags } from '../flags.ts';
 import { parseLine, type RecordedRequest } from '../recording/index.ts';
-import { whatIf, type Variant, type VariantReport } from '../replay/index.ts';
+import {
+  needsTexts,
+  whatIf,
+  type Texts,
+  type Variant,
+  type VariantReport,
+} from '../replay/index.ts';
 import { defaultReuse, readReuse } from '../routes/index.ts';
+import { withMeaning } from './bench/with-meaning.ts';
 import { tools } from './catalog/index.ts';
+import { provisionModel, provisionTokenizer } from './provision.ts';
 
 const bad = (message: string): KvShareError => new KvShareError('config_invalid', message);
 
@@ -67,12 +76,57 @@ function format(reports: readonly VariantReport[]): string {
   return [head, ...rows].join('\n');
 }
 
+/** Ids of another tokenizer would be other words. */
+function checkTokenizer({ tokenClasses }: Texts['tokenizer'], all: readonly RecordedRequest[]) {
+  const isOurs = all.every(({ tokens, classes }) =>
+    tokens.every((id, i) => tokenClasses[id] === classes[i]),
+  );
+  if (!isOurs) throw bad('The recording is of another tokenizer; name its model with --model.');
+}
+
+/** `run` gets the texts where ids are plain and a variant asks for them. */
+async function withTexts<T>(
+  requests: readonly RecordedRequest[],
+  variants: readonly Variant[],
+  values: { readonly model?: string; readonly embedder: string },
+  run: (texts: Texts | null) => Promise<T>,
+): Promise<T> {
+  const asking = variants.find(needsTexts);
+  const isPlain = requests.every(({ plain }) => plain);
+  if (asking && !isPlain) {
+    const why = 'compares texts, and the recording has hashed ids';
+    throw bad(`--policy ${asking.name} ${why} (record: { plainTokens: true } keeps them).`);
+  }
+  if (!isPlain || !variants.some((variant) => needsTexts(variant) || variant.reuse.strict)) {
+    return run(null);
+  }
+  const settings = readSettings(values.model === undefined ? [] : ['--model', values.model]);
+  const model = await provisionModel(settings);
+  const tokenizer = await provisionTokenizer(model);
+  checkTokenizer(tokenizer, requests);
+  const { cacheDir } = settings;
+  const match = { name: asking ? values.embedder : 'off', cacheDir, model, tokenizer };
+  return withMeaning(match, (meaning) => {
+    if (asking && !meaning) throw bad(`--policy ${asking.name} needs an embedder.`);
+    return run({ tokenizer, meaning });
+  });
+}
+
+/** What the numbers of hashed ids do not say. */
+const caveat = (variants: readonly Variant[], texts: Texts | null): string =>
+  !texts && variants.some(({ reuse }) => reuse.strict)
+    ? '\nstrict: hashed ids have no words, so every edit counts as critical here'
+    : '';
+
 export async function replayCommand(argv: readonly string[]): Promise<void> {
   const { values } = parseFlags(argv, tools.replay.flags);
   const variants = (values.policy ?? ['exact', 'edit-closure']).map(parseVariant);
   const requests = await readRecording(values.trace);
-  const reports = await whatIf(requests, variants);
+  const { reports, note } = await withTexts(requests, variants, values, async (texts) => ({
+    reports: await whatIf(requests, variants, texts),
+    note: caveat(variants, texts),
+  }));
   const text = JSON.stringify({ suite: 'replay', variants: reports }, null, 2);
   if (values.out) await writeFile(values.out, `${text}\n`);
-  process.stdout.write(`${values.json ? text : format(reports)}\n`);
+  process.stdout.write(`${values.json ? text : format(reports) + note}\n`);
 }

@@ -11,7 +11,8 @@ export interface RecordedRequest {
   readonly user: string;
   readonly route: string;
   readonly suffixStart: number;
-  /** Token ids, plain or hashed. */
+  /** Whether token ids are those of the tokenizer, or hashed. */
+  readonly plain: boolean;
   readonly tokens: Int32Array;
   /** Flags by token: 1 sentence end, 2 newline, 4 special. */
   readonly classes: Uint8Array;
@@ -22,8 +23,8 @@ export const RECORDING_VERSION = 1;
 const toBase64 = (array: Int32Array | Uint8Array): string =>
   Buffer.from(array.buffer, array.byteOffset, array.byteLength).toString('base64');
 
-export function formatLine({ tokens, classes, ...rest }: RecordedRequest): string {
-  const fields = { version: RECORDING_VERSION, ...rest };
+export function formatLine({ tokens, classes, plain, ...rest }: RecordedRequest): string {
+  const fields = { version: RECORDING_VERSION, ...(plain && { plain }), ...rest };
   return `${JSON.stringify({ ...fields, tokens: toBase64(tokens), classes: toBase64(classes) })}\n`;
 }
 
@@ -57,5 +58,7 @@ export function parseLine(line: string, where: string): RecordedRequest {
   }
   const tokens = new Int32Array(flags.length);
   tokens.forEach((_, i) => (tokens[i] = ids.readInt32LE(4 * i)));
-  return { id, t_ms, tenant, user, route, suffixStart, tokens, classes: Uint8Array.from(flags) };
+  const classes = Uint8Array.from(flags);
+  const plain = value['plain'] === true;
+  return { id, t_ms, tenant, user, route, suffixStart, plain, tokens, classes };
 }

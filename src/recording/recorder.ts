@@ -54,7 +54,7 @@ export class Recorder {
     this.#stream = this.#open();
   }
 
-  record(request: RecordedRequest): void {
+  record(request: Omit<RecordedRequest, 'plain'>): void {
     if (this.#failed) return;
     const { maxBytes, onDrop } = this.#options;
     const isBehind = this.#held
@@ -65,7 +65,7 @@ export class Recorder {
       return;
     }
     const tokens = this.#hasher?.hash(request.tokens) ?? request.tokens;
-    const line = formatLine({ ...request, tokens });
+    const line = formatLine({ ...request, plain: this.#hasher === null, tokens });
     if (this.#bytes + line.length > maxBytes) {
       onDrop('full');
       return;

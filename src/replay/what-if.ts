@@ -2,6 +2,7 @@
 // rate, tokens saved and the predicted time to the first token, so that operators choose from their own traffic.
 import type { RecordedRequest } from '../recording/index.ts';
 import type { ReuseOptions } from '../reuse/index.ts';
+import { openSimilar, textReader, type Meaning, type TokenReader } from './open-similar.ts';
 import { Replay, replayRunner, type Replayed } from './replay.ts';
 
 export interface Variant {
@@ -23,6 +24,17 @@ export interface VariantReport {
   /** Requests by reason. */
   readonly reasons: Readonly<Record<string, number>>;
 }
+
+/** Of a recording with plain ids: what its prompts say. */
+export interface Texts {
+  readonly tokenizer: TokenReader;
+  /** Null = without vectors. */
+  readonly meaning: Meaning | null;
+}
+
+/** Whether a variant asks what prompts mean, which hashed ids do not tell. */
+export const needsTexts = ({ reuse: { policy, minSimilarity } }: Variant): boolean =>
+  policy === 'semantic' || minSimilarity > 0;
 
 /** Ids of a recording are large hashes: small ones, in order of appearance, with a table of their flags. */
 export function compactIds(requests: readonly RecordedRequest[]) {
@@ -69,24 +81,34 @@ function report(name: string, promptTokens: number, all: readonly Replayed[]): V
 /** Hashed tokens have no words: strict mode cannot judge edits and takes each for critical. */
 const unreadable = (_tokens: Int32Array, start: number, end: number): string => `${start} ${end}`;
 
+/** What the planner is told of the prompts, with their texts and without. */
+function readAs(recorded: readonly RecordedRequest[], texts: Texts | null) {
+  if (!texts) return { ...compactIds(recorded), readText: unreadable, meaning: null };
+  const { tokenizer, meaning } = texts;
+  return {
+    requests: recorded.map((request) => ({ ...request, at: request.t_ms })),
+    tokenClasses: tokenizer.tokenClasses,
+    readText: textReader(tokenizer),
+    meaning: meaning && { ...meaning, tokenizer },
+  };
+}
+
+/** `texts`: null where token ids are hashed. */
 export async function whatIf(
   recorded: readonly RecordedRequest[],
   variants: readonly Variant[],
+  texts: Texts | null,
 ): Promise<VariantReport[]> {
-  const { requests, tokenClasses } = compactIds(recorded);
+  const { requests, meaning, ...known } = readAs(recorded, texts);
   const promptTokens = requests.reduce((total, { tokens }) => total + tokens.length, 0);
   const reports: VariantReport[] = [];
-  for (const { name, reuse } of variants) {
-    const replay = new Replay({
-      reuse,
-      shared: false,
-      runner: replayRunner,
-      tokenClasses,
-      readText: unreadable,
-      similar: null,
-    });
+  for (const variant of variants) {
+    const { name, reuse } = variant;
+    const similar = meaning && needsTexts(variant) ? openSimilar(meaning, meaning.tokenizer) : null;
+    const replay = new Replay({ reuse, shared: false, runner: replayRunner, similar, ...known });
     const served: Replayed[] = [];
     for (const request of requests) served.push(await replay.serve(request));
+    await similar?.close();
     reports.push(report(name, promptTokens, served));
   }
   return reports;

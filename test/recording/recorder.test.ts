@@ -25,6 +25,7 @@ const request = (tokens: readonly number[], id = 'r-1'): RecordedRequest => ({
   user: 'ann',
   route: 'ward',
   suffixStart: 1,
+  plain: false,
   tokens: Int32Array.from(tokens),
   classes: Uint8Array.from(tokens, (token) => token % 3),
 });
@@ -58,6 +59,7 @@ describe('Recorder', () => {
     const plain = Buffer.from(Int32Array.from([7, 8, 7, 9]).buffer).toString('base64');
     expect(lines.join('')).not.toContain(plain);
     expect([a, b, c]).not.toEqual([7, 8, 9]);
+    expect(first!.plain).toBe(false);
   });
 
   it('hashes with another key every time', async () => {
@@ -70,6 +72,7 @@ describe('Recorder', () => {
   it('writes plain ids only when asked, readable by the owner alone', async () => {
     const { read } = await recorded([request([7, 8])], { plainTokens: true });
     expect([...read[0]!.tokens]).toEqual([7, 8]);
+    expect(read[0]!.plain).toBe(true);
     expect(statSync(path).mode & 0o777).toBe(0o600);
   });
 

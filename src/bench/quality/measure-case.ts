@@ -3,7 +3,7 @@
 import type { ReusePlan } from '../../protocol/index.ts';
 import type { PlanDecision, ReuseOptions } from '../../reuse/index.ts';
 import type { ChatMessage, EncodedPrompt, Tokenizer } from '../../tokenizer/index.ts';
-import type { Meaning } from '../vector-match.ts';
+import type { Meaning } from '../../replay/index.ts';
 import { AnswerScorer, type AnswerScores } from './answer-scores.ts';
 import { CasePlanner } from './plan-case.ts';
 import type { Prober } from './prober.ts';

@@ -6,7 +6,7 @@ import { replayRunner } from '../../replay/index.ts';
 import { planReuse, searchFor, type PlanDecision, type ReuseOptions } from '../../reuse/index.ts';
 import { findCandidates, type SimilarPrompts } from '../../similar/index.ts';
 import type { EncodedPrompt, Tokenizer } from '../../tokenizer/index.ts';
-import { openSimilar, type Meaning } from '../vector-match.ts';
+import { openSimilar, type Meaning } from '../../replay/index.ts';
 import type { Prober } from './prober.ts';
 
 const SCOPE = 'case';

@@ -3,7 +3,7 @@
 import { optionsOf } from '../../reuse/index.ts';
 import { PartialResults, type Subject } from '../partial-results.ts';
 import type { CaseContext, PolicyVariant } from '../quality/measure-case.ts';
-import type { Meaning } from '../vector-match.ts';
+import type { Meaning } from '../../replay/index.ts';
 import { boundsOf, STRICT, type Bound, type SafetyParts } from './bounds.ts';
 import { canaryCase } from './canary-cases.ts';
 import { collisionCase } from './collision-cases.ts';

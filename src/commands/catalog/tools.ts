@@ -47,9 +47,16 @@ export const tools = {
         many: true,
         does: 'a variant to plan by',
       },
+      model: settingFlags.model,
+      embedder: {
+        names: ['word-llama', 'model-rows', 'off'],
+        fallback: 'word-llama',
+        does: 'what compares prompts, where a variant asks',
+      },
       out: { value: 'FILE', usual: 'none', does: 'where the report goes as JSON' },
       ...jsonFlag,
     },
+    notes: ['What compares texts needs a recording with plainTokens: true.'],
     examples: [
       'kvshare replay --trace requests.jsonl --policy exact --policy edit-closure,minRun=48,seam=32',
     ],
