@@ -68,6 +68,48 @@ describe('DonorIndex against brute force', () => {
     expect(runsSeen).toBeGreaterThan(100);
   });
 
+  it('finds every run, of some donor, however many donors share popular text', () => {
+    // Of text that dozens of donors share not every copy is compared: each run is then found in another donor.
+    const popular = numbers(90, 1_000);
+    const rare = fc.integer({ min: 0, max: 5 }).map((n) => numbers(MIN_RUN + n, 5_000 + 100 * n));
+    const cut = fc
+      .record({ from: fc.integer({ min: 0, max: 20 }), length: fc.integer({ min: 20, max: 90 }) })
+      .map(({ from, length }) => popular.slice(from, from + length));
+    const noise = fc.array(fc.integer({ min: 90_000, max: 99_999 }), { maxLength: 10 });
+    const text = fc
+      .array(fc.oneof({ weight: 3, arbitrary: cut }, rare, noise), { minLength: 1, maxLength: 5 })
+      .map((parts) => parts.flat());
+    let [popularCases, runsSeen] = [0, 0];
+    fc.assert(
+      fc.property(fc.array(text, { minLength: 20, maxLength: 50 }), text, (all, target) => {
+        const index = new DonorIndex();
+        const donors = all.map((tokens, i) => donorOf(`s.${i}`, tokens));
+        for (const donor of donors) index.add(donor);
+        const { exactPrefix, runs } = index.candidates(query(target), MIN_RUN);
+        const from = exactPrefix?.length ?? 0;
+        const wanted = [...bruteForceRuns(donors, Int32Array.from(target), MIN_RUN)];
+        if (runs.length < wanted.length) popularCases++;
+        for (const run of wanted) {
+          const [, , start, length] = run.split(':').map(Number) as [
+            number,
+            number,
+            number,
+            number,
+          ];
+          if (start + length - Math.max(start, from) < MIN_RUN) continue;
+          runsSeen++;
+          const isServed = runs.some(
+            (one) => one.targetStart <= start && one.targetStart + one.length >= start + length,
+          );
+          if (!isServed) throw new Error(`${run} is in no run that was found`);
+        }
+      }),
+      { numRuns: 150 },
+    );
+    expect(popularCases).toBeGreaterThan(20);
+    expect(runsSeen).toBeGreaterThan(500);
+  });
+
   it('after any removals finds what an index of the donors that are left would find', () => {
     fc.assert(
       fc.property(
