@@ -40,9 +40,14 @@ export function watchConfig(
     known = text;
     read();
   }, POLL_MS).unref();
-  process.on('SIGHUP', read);
+  /** What changed just before the signal is not read a second time. */
+  const readAtOnce = (): void => {
+    known = textOf(path);
+    read();
+  };
+  process.on('SIGHUP', readAtOnce);
   return () => {
     clearInterval(timer);
-    process.off('SIGHUP', read);
+    process.off('SIGHUP', readAtOnce);
   };
 }

@@ -50,6 +50,13 @@ describe('watchConfig', () => {
     expect(process.listenerCount('SIGHUP')).toBe(0);
   });
 
+  it('reads a file once that is changed and signalled', async () => {
+    writeFileSync(path, 'reuse: { policy: legolink }');
+    process.emit('SIGHUP', 'SIGHUP');
+    await sleep(1_300);
+    expect(policies).toEqual(['legolink']);
+  });
+
   it('has nothing to watch without a file', () => {
     const before = process.listenerCount('SIGHUP');
     watchConfig(null, log, () => undefined)();
