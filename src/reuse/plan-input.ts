@@ -12,6 +12,8 @@ export interface PlanInput {
   readonly tokenClasses: TokenClasses;
   readonly candidates: Candidates;
   readonly options: ReuseOptions;
+  /** Least similarity of a donor's text that the client asks for, 0..1, whatever the policy. */
+  readonly minDonorSimilarity?: number;
   /** Who will carry the plan out. */
   readonly runner: Pick<RunnerInfo, 'fingerprint' | 'speeds' | 'capabilities' | 'layout'>;
   /** Text of tokens[start, end): the meaning guard judges words. */

@@ -25,9 +25,12 @@ function exactBase({ candidates, target }: PlanInput): Piece[] {
 }
 
 /** The same user's earlier turn, or any prompt of the scope that was put together as this one would be; the longer one. */
-function sameBeginning({ candidates, options }: PlanInput): PrefixMatch | null {
+function sameBeginning(input: PlanInput): PrefixMatch | null {
+  const { candidates, options, minDonorSimilarity: asked = 0 } = input;
   const { continuation: own, approximatePrefix } = candidates;
-  const isAlike = approximatePrefix?.donor.recipe === recipeOf(options);
+  // Nobody knows how similar the donors were that a paraphrase was put together from.
+  const isKnown = asked === 0 || options.policy !== 'semantic';
+  const isAlike = isKnown && approximatePrefix?.donor.recipe === recipeOf(options);
   const others = isAlike ? approximatePrefix : null;
   if (!others) return own;
   return own && own.length >= others.length ? own : others;
@@ -126,13 +129,12 @@ function objection(
 }
 
 /** Runs of donors that are similar enough, if the route asks for that; who is not known is not similar. */
-function similarRuns({ candidates, options }: PlanInput): readonly EqualRun[] {
-  const { minSimilarity, policy } = options;
-  // Under `semantic` the similarity is asked of passages that are not equal.
-  if (minSimilarity === 0 || policy === 'semantic') return candidates.runs;
-  return candidates.runs.filter(
-    ({ donor }) => (candidates.similarity.get(donor) ?? 0) >= minSimilarity,
-  );
+function similarRuns(input: PlanInput): readonly EqualRun[] {
+  const { candidates, options, minDonorSimilarity: asked = 0 } = input;
+  // Under `semantic` the route's similarity is asked of passages that are not equal.
+  const least = options.policy === 'semantic' ? asked : Math.max(asked, options.minSimilarity);
+  if (least === 0) return candidates.runs;
+  return candidates.runs.filter(({ donor }) => (candidates.similarity.get(donor) ?? 0) >= least);
 }
 
 /** Why nothing is imported beyond the base. */
@@ -168,8 +170,16 @@ const byTarget = (a: Piece, b: Piece): number => a.targetStart - b.targetStart;
 
 /** Pure: the same input gives the same decision. */
 export function planReuse(given: PlanInput): PlanDecision {
+  const options = withinCapabilities(given.options, given.runner.capabilities);
+  const decision = decide(given, { ...given, options });
+  const isLess = decision.importedTokens > 0 && recipeOf(options) !== recipeOf(given.options);
+  // Tokens that should be computed besides, and cannot be there.
+  return isLess && decision.reason === 'full' ? { ...decision, reason: 'runner-unable' } : decision;
+}
+
+/** `input` is what was given, within what the runner can do. */
+function decide(given: PlanInput, input: PlanInput): PlanDecision {
   const { capabilities, speeds } = given.runner;
-  const input = { ...given, options: withinCapabilities(given.options, capabilities) };
   const { options, target, suffixStart } = input;
   if (options.policy === 'off') return assemble(input, draftOf(input, [], []), 'policy-off');
   const exact = exactBase(input);

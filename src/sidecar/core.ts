@@ -89,6 +89,7 @@ function recorder(metrics: SidecarMetrics): SidecarContext['record'] {
   return (route, { outcome, reason, receipt }: Provenance, ttftMs) => {
     metrics.requests.inc({ route, outcome });
     metrics.reasons.inc({ reason });
+    metrics.paused.inc({ route }, reason === 'route-paused' ? 1 : 0);
     metrics.tokens.inc({ source: 'exact' }, receipt.exactTokens);
     metrics.tokens.inc({ source: 'imported' }, receipt.importedTokens);
     metrics.tokens.inc({ source: 'recomputed' }, receipt.recomputedTokens);

@@ -85,6 +85,7 @@ async function lookUp(
     candidates:
       options.policy === 'off' ? noCandidates : await findCandidates(finder.index, similar, query),
     options,
+    minDonorSimilarity: call.minSimilarity,
     runner: link.info,
     readText: finder.readText,
   };

@@ -37,6 +37,12 @@ export class SidecarMetrics {
     labelNames: ['reason'],
     registers: this.#registers,
   });
+  readonly paused = new Counter({
+    name: 'kvshare_paused_requests_total',
+    help: 'Requests that got the exact prefix alone, because reuse lost time lately on their route.',
+    labelNames: ['route'],
+    registers: this.#registers,
+  });
   readonly failOpen = new Counter({
     name: 'kvshare_fail_open_total',
     help: 'Requests served cold because a part of the reuse path failed.',

@@ -33,10 +33,11 @@ function planFor(
     similarity?: Candidates['similarity'];
     readText?: PlanInput['readText'];
     runner?: PlanInput['runner'];
+    minDonorSimilarity?: number;
   } = {},
 ) {
   const { suffixTokens = 5, owner = null, similarity = new Map(), ...rest } = overrides;
-  const { readText = readWords, runner = planRunner(), ...options } = rest;
+  const { readText = readWords, runner = planRunner(), minDonorSimilarity = 0, ...options } = rest;
   const index = new DonorIndex();
   for (const donor of donors) index.add(donor);
   const tokens = Int32Array.from(target);
@@ -52,6 +53,7 @@ function planFor(
       similarity,
     },
     options: asked,
+    minDonorSimilarity,
     runner,
     readText,
   });
@@ -398,6 +400,15 @@ describe('planReuse, case by case', () => {
       planFor([donor], target, { ...asked, similarity: new Map([[donor, similarity]]) }).outcome;
     expect(at(0.79)).toBe('cold');
     expect(at(0.8)).toBe('reused');
+    // A client may ask for more than its route, whatever the policy makes of equal runs.
+    const semantic = optionsOf('semantic');
+    const similarity = new Map([[donor, 0.79]]);
+    expect(planFor([donor], target, { ...semantic, similarity }).outcome).toBe('reused');
+    const narrowed = { ...semantic, similarity, minDonorSimilarity: 0.8 };
+    expect(planFor([donor], target, narrowed)).toMatchObject({
+      outcome: 'cold',
+      reason: 'low-similarity',
+    });
   });
 
   it('drops extras that a runner cannot do, and a policy that is nothing without them', () => {
@@ -417,6 +428,10 @@ describe('planReuse, case by case', () => {
     expect(planFor([donor], target, asked).plan).toMatchObject({ topUp, fullLayers: 2 });
     const able = planFor([donor], target, { ...asked, runner: plain });
     expect(able.plan).toMatchObject({ topUp: null, fullLayers: 0 });
+    expect([planFor([donor], target, asked).reason, able.reason]).toEqual([
+      'full',
+      'runner-unable',
+    ]);
     for (const policy of ['cacheblend', 'dhd', 'semantic'] as const) {
       const decision = planFor([donor], target, { ...optionsOf(policy), runner: plain });
       expect(decision).toMatchObject({ outcome: 'cold', reason: 'runner-unable' });

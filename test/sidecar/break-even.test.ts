@@ -67,8 +67,11 @@ describe('break-even', () => {
     }
     expect(reasons.filter((reason) => reason === 'full')).toHaveLength(1);
     expect(reasons.at(-1)).toBe('full');
-    expect(await metricsOf(served.url)).toContain(
-      `kvshare_plan_reasons_total{reason="route-paused"} ${PROBE_EVERY - 1}`,
+    const metrics = await metricsOf(served.url);
+    const others = `${PROBE_EVERY - 1}`;
+    expect(metrics).toContain(`kvshare_plan_reasons_total{reason="route-paused"} ${others}`);
+    expect(metrics).toMatch(
+      new RegExp(`^kvshare_paused_requests_total\\{route="[^"]+"\\} ${others}$`, 'm'),
     );
   });
 });
