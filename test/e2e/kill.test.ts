@@ -4,12 +4,12 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, it } from '@jest/globals';
+import { afterEach, expect, it } from '@jest/globals';
 import type { GenerateRequest, StoredContext } from '../../src/protocol/index.ts';
 import { RunnerClient } from '../../src/runner/client.ts';
 import { seededRandom } from '../../src/runner/engine/sampler.ts';
 import { collect, planOf, requestOf } from '../support/plans.ts';
-import { startRunner } from '../support/runner-process.ts';
+import { endRunners, startRunner } from '../support/runner-process.ts';
 import { writeTinyFile } from '../support/tiny-file.ts';
 
 const FULL = process.env['KVSHARE_FULL'] === '1';
@@ -54,6 +54,8 @@ async function offeredBy(client: RunnerClient): Promise<readonly StoredContext[]
   }
   throw new Error('no greeting');
 }
+
+afterEach(endRunners);
 
 it.each(pieces)(
   `leaves nothing damaged, nothing half, all but the last second: ${KILLS} kills, piece %i`,

@@ -1,5 +1,5 @@
 // `kvshare runner` with the tiny model as a process of its own, with as little memory as R16 gives it.
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
 const main = new URL('../../src/main.ts', import.meta.url).pathname;
@@ -12,6 +12,13 @@ export interface RunnerProcess {
   readonly lines: readonly string[];
   /** SIGKILL, unless another one is asked for; until it is gone. */
   end(signal?: NodeJS.Signals): Promise<void>;
+}
+
+const running = new Set<ChildProcess>();
+
+/** For `afterEach`: a test that failed in the middle leaves nobody behind, and does not wait for them. */
+export function endRunners(): void {
+  for (const child of running) child.kill('SIGKILL');
 }
 
 export async function startRunner(model: string, args: readonly string[]): Promise<RunnerProcess> {
@@ -27,6 +34,8 @@ export async function startRunner(model: string, args: readonly string[]): Promi
     { env, stdio: ['ignore', 'ignore', 'pipe'] },
   );
   const exited = new Promise((resolve) => child.once('exit', resolve));
+  running.add(child);
+  child.once('exit', () => running.delete(child));
   const lines: string[] = [];
   const url = await new Promise<string>((resolve, reject) => {
     createInterface(child.stderr).on('line', (line) => {
