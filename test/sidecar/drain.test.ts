@@ -9,6 +9,8 @@ import { ask, bearer, monitor, serveSidecar } from '../support/served.ts';
 const north = bearer('key-north');
 const body = { model: 'tiny', messages: [{ role: 'user', content: 'Hi' }], max_tokens: 4 };
 const STREAMS = 200;
+/** Of one tenant, who does not get all places. */
+const maxInFlight = 2 * STREAMS;
 
 async function openStreams(url: string): Promise<{ texts: Promise<string>[] }> {
   const responses = await Promise.all(
@@ -27,7 +29,7 @@ async function openStreams(url: string): Promise<{ texts: Promise<string>[] }> {
 describe('a sidecar that is told to end (R21)', () => {
   it('says so first, refuses new requests, and lets 200 streams finish', async () => {
     const { runner, release } = heldRunner();
-    const { sidecar, url } = await serveSidecar(runner, { maxInFlight: STREAMS });
+    const { sidecar, url } = await serveSidecar(runner, { maxInFlight });
     const { texts } = await openStreams(url);
     const closing = sidecar.close(20_000);
     await sleep(0);
@@ -51,7 +53,7 @@ describe('a sidecar that is told to end (R21)', () => {
 
   it('ends what is not done within the grace time with an error event', async () => {
     const { runner } = heldRunner();
-    const { sidecar, url } = await serveSidecar(runner, { maxInFlight: STREAMS });
+    const { sidecar, url } = await serveSidecar(runner, { maxInFlight });
     const { texts } = await openStreams(url);
     const startedAt = performance.now();
     await sidecar.close(300);
