@@ -21,10 +21,11 @@ import { runUntilSignal } from './run-until-signal.ts';
 import { startAdmin } from './start-admin.ts';
 import { watchConfig } from './watch-config.ts';
 
-/** A sidecar on a port of chance has no earlier life. */
-function guardFileOf({ guardFile, cacheDir, port }: Settings): { guardFile?: string } {
-  if (guardFile !== null) return { guardFile };
-  return port === 0 ? {} : { guardFile: join(cacheDir, 'guard', `${port}.json`) };
+/** What outlives a restart beside the KV. A sidecar on a port of chance has no earlier life. */
+function stateFiles({ guardFile, cacheDir, port }: Settings) {
+  if (guardFile === null && port === 0) return {};
+  const file = guardFile ?? join(cacheDir, 'guard', `${port}.json`);
+  return { guardFile: file, deletionsFile: `${file.replace(/\.json$/, '')}.deletions.json` };
 }
 
 export async function startSidecar(
@@ -43,7 +44,7 @@ export async function startSidecar(
     settings,
     singleFlight: settings.singleFlight,
     healing: settings.healing,
-    ...guardFileOf(settings),
+    ...stateFiles(settings),
     ...(embedder && { embedder }),
     ...(settings.embedder.file !== null && { vectorFile: settings.embedder.file }),
     ...(settings.record && { record: settings.record }),

@@ -19,6 +19,7 @@ import type { Tokenizer } from '../tokenizer/index.ts';
 import { Admission } from './admission.ts';
 import type { SidecarContext } from './context.ts';
 import { drain } from './drain.ts';
+import { DeletionsFile } from './deletions-file.ts';
 import { Deletions } from './deletions.ts';
 import { Endings } from './endings.ts';
 import { SidecarEvents } from './events.ts';
@@ -55,6 +56,8 @@ export interface CoreOptions {
   readonly healing?: boolean;
   /** File that keeps what the guard knows over a restart. */
   readonly guardFile?: string;
+  /** File that keeps over a restart what the runner has not confirmed to have deleted. */
+  readonly deletionsFile?: string;
   /** Uniform in [0, 1): which requests are compared with a full prefill. */
   readonly random?: () => number;
   readonly record?: Omit<RecorderOptions, 'onDrop'>;
@@ -110,6 +113,11 @@ function openGuardFile({ guardFile, modelId, log }: CoreOptions): GuardFile | nu
   });
 }
 
+function openDeletions({ deletionsFile, runner, log }: CoreOptions): Deletions {
+  const file = deletionsFile === undefined ? null : new DeletionsFile(deletionsFile);
+  return new Deletions(runner, log, file);
+}
+
 function openRecorder({ record }: CoreOptions, metrics: SidecarMetrics): Recorder | null {
   const onDrop = (why: string): void => metrics.recordDrops.inc({ why });
   return record ? new Recorder({ ...record, onDrop }) : null;
@@ -140,7 +148,7 @@ export function createCore(options: CoreOptions): SidecarCore {
   const metrics = openMetrics(routes);
   const meaning = openSimilar(options, metrics);
   const similar = meaning?.similar ?? null;
-  const known = { ledger: openLedger(options), deletions: new Deletions(runner, log) };
+  const known = { ledger: openLedger(options), deletions: openDeletions(options) };
   const events = options.events ?? new SidecarEvents(log);
   const link = new RunnerLink({
     ...{ runner, log, now: options.now },

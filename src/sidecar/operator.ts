@@ -110,10 +110,15 @@ export class Operator {
 
   /**
    * No plan names them from this moment on; resolves when the runner has deleted them everywhere. One that does not
-   * answer is asked until it does.
+   * answer is asked until it does. Throws `runner_unavailable` before it is known what there is.
    */
   async remove(segments: readonly string[]): Promise<readonly string[]> {
     const { ledger, link, deletions, finder } = this.#context;
+    if (!link.wasReached) {
+      const message =
+        'The runner has not been reached yet: nobody knows what it has. Nothing was deleted there.';
+      throw new KvShareError('runner_unavailable', message);
+    }
     // Whether it can delete at all; one that is away is not asked that now.
     if (link.connected) this.#control();
     const targets = segments.flatMap((segment) => {

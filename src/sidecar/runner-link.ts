@@ -42,6 +42,7 @@ export class RunnerLink {
   readonly #refreshing: NodeJS.Timeout;
   #info: RunnerInfo | null = null;
   #announceFirst: () => void = () => undefined;
+  #wasReached = false;
   /** Resolves when the runner has been reached once. */
   readonly reached = new Promise<void>((resolve) => (this.#announceFirst = resolve));
 
@@ -67,6 +68,11 @@ export class RunnerLink {
 
   get connected(): boolean {
     return this.#info !== null;
+  }
+
+  /** Whether it is known what the runner has, or had when it was last reached. */
+  get wasReached(): boolean {
+    return this.#wasReached;
   }
 
   /** The runner says that these are gone; an eviction may have overtaken the news that they were stored. */
@@ -134,6 +140,7 @@ export class RunnerLink {
     for (const context of admitted) this.remember(context, -Infinity);
     this.#info = await this.#runner.info();
     this.#delete(this.#info);
+    this.#wasReached = true;
     this.#announceFirst();
     this.#log.info({ generation, donors: admitted.length }, 'connected to the runner');
   }

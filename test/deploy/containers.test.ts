@@ -26,14 +26,15 @@ const deploy = join(root, 'examples/deploy');
 const chart = join(deploy, 'helm/kvshare');
 const read = (path: string): string => readFileSync(path, 'utf8');
 
+const dockerfile = read(join(deploy, 'Dockerfile'));
+
 /** Arguments that a container hands to `kvshare`. */
 function accept([command = '', ...argv]: readonly string[]): void {
   parseGiven(argv, findCommand([command])!.info.flags);
 }
 
 describe('Dockerfile', () => {
-  const text = read(join(deploy, 'Dockerfile'));
-  const stages = text.split(/^FROM /m).slice(1);
+  const stages = dockerfile.split(/^FROM /m).slice(1);
 
   it('ends as an image without tools and without root, that says how it is', () => {
     expect(stages).toHaveLength(2);
@@ -114,6 +115,12 @@ describe('compose.yaml', () => {
     expect(services.sidecar.ports).toEqual(['127.0.0.1:8080:8080']);
     const [config] = services.sidecar.volumes[0]!.split(':');
     expect(existsSync(join(deploy, config!))).toBe(true);
+    // A new volume belongs to whom its folder in the image belongs to: without one to root, and we are not root.
+    const folders = Object.values(services).flatMap(({ volumes }) =>
+      volumes.filter((volume) => !volume.startsWith('.')).map((volume) => volume.split(':')[1]!),
+    );
+    const [, made] = /mkdir -p (.*)$/m.exec(dockerfile)!;
+    expect(folders.sort()).toEqual(made!.split(' ').sort());
   });
 });
 
@@ -157,6 +164,7 @@ withHelm(
       readonly securityContext: object;
       readonly startupProbe: object;
       readonly livenessProbe: object;
+      readonly volumeMounts: object[];
     }
     interface Manifest {
       readonly kind: string;
@@ -216,6 +224,8 @@ withHelm(
           enableServiceLinks: false,
           securityContext: { runAsNonRoot: true },
         });
+        const sidecar = pod.containers.find(({ name }) => name === 'sidecar')!;
+        expect(sidecar.volumeMounts).toContainEqual({ name: 'state', mountPath: '/cache/guard' });
         const config = parse(all.get('ConfigMap')!.data!['kvshare.yaml']!) as object;
         expect(findConfigError(config)).toBe(null);
       },

@@ -1,6 +1,9 @@
 // What an operator deletes stays deleted, also when the runner could not be told at once.
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
 import { KvShareError } from '../../src/errors.ts';
 import { EventQueue, type StoredContext, type StoreEvent } from '../../src/protocol/index.ts';
 import { ask, bearer, serveSidecar } from '../support/served.ts';
@@ -54,9 +57,9 @@ async function reuses(key?: string): Promise<boolean> {
 }
 
 /** One stored context of each tenant, as the runner has them. */
-async function serve(): Promise<void> {
+async function serve(deletionsFile?: string): Promise<void> {
   runner = new KeepingRunner();
-  served = await serveSidecar(runner);
+  served = await serveSidecar(runner, deletionsFile === undefined ? {} : { deletionsFile });
   for (const [at, key] of ['key-north', 'key-south'].entries()) {
     runner.script = storing(`gen-a.${at}`);
     await send(key);
@@ -137,5 +140,79 @@ describe('a deletion that the runner has not confirmed', () => {
     [runner.canDelete, runner.contexts] = [true, []];
     await reconnect();
     expect(runner.deleted).toEqual([]);
+  });
+});
+
+describe('a sidecar that is restarted while its runner lives on', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'kvshare-deletions-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  async function restart(deletionsFile?: string): Promise<void> {
+    await served.sidecar.close();
+    served = await serveSidecar(runner, deletionsFile === undefined ? {} : { deletionsFile });
+    await until(() => served.sidecar.operator.runner !== null);
+  }
+
+  it('still imports nothing of what waits, and has it deleted', async () => {
+    const file = join(folder, 'deeper', 'deletions.json');
+    await serve(file);
+    runner.canDelete = false;
+    await expect(served.sidecar.operator.remove(['gen-a.0'])).rejects.toMatchObject({
+      code: 'runner_failed',
+      message: expect.stringMatching(/^not now .*also after a restart of the sidecar/),
+    });
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(readFileSync(file, 'utf8')).not.toContain('guideline');
+    await restart(file);
+    expect([await reuses(), await reuses('key-south')]).toEqual([false, true]);
+    runner.canDelete = true;
+    await reconnect();
+    await until(() => runner.deleted.length === 1);
+    expect(runner.deleted).toEqual([['gen-a.0']]);
+    expect(existsSync(file)).toBe(false);
+  });
+
+  it('deletes all that the runner has when its file cannot be read', async () => {
+    const file = join(folder, 'damaged.json');
+    await serve(file);
+    await served.sidecar.close();
+    writeFileSync(file, '{ "version": 1, "waiting": [{ "segm');
+    runner.canDelete = false;
+    await restart(file);
+    expect([await reuses(), await reuses('key-south')]).toEqual([false, false]);
+    expect(served.log.lines.join()).toContain('the file of deletions cannot be read');
+    runner.canDelete = true;
+    await restart(file);
+    await until(() => !existsSync(file));
+    expect(runner.deleted).toEqual([['gen-a.0', 'gen-a.1']]);
+  });
+
+  it('says that it will not know, when it has no file or cannot write it', async () => {
+    const note = expect.stringContaining('delete again then');
+    await serve();
+    runner.canDelete = false;
+    await expect(served.sidecar.operator.remove(['gen-a.0'])).rejects.toMatchObject({
+      message: note,
+    });
+    await served.sidecar.close();
+    writeFileSync(join(folder, 'file'), '');
+    await serve(join(folder, 'file', 'deletions.json'));
+    runner.canDelete = false;
+    await expect(served.sidecar.operator.remove(['gen-a.0'])).rejects.toMatchObject({
+      message: note,
+    });
+  });
+
+  it('does not say that something is deleted before it knows what there is', async () => {
+    await serve();
+    await served.sidecar.close();
+    runner.up = false;
+    served = await serveSidecar(runner);
+    for (const act of [
+      () => served.sidecar.operator.flush(),
+      () => served.sidecar.operator.remove([]),
+    ]) {
+      await expect(act()).rejects.toMatchObject({ code: 'runner_unavailable' });
+    }
   });
 });
