@@ -158,6 +158,58 @@ onPrometheus('Prometheus itself (skipped without it: apt-get install prometheus)
     }
   });
 
+  it('wakes nobody for one tenant’s prompts, but for those of most', () => {
+    const rung = (name: string, values: string) => ({
+      series: `kvshare_guard_rung{job="kvshare", route="ward", rung="${name}"}`,
+      values,
+    });
+    const series = (asked: number, exact: number) => [
+      rung('asked', `${asked}x20`),
+      rung('exact', `${exact}x20`),
+      {
+        series: 'kvshare_guard_trips_total{job="kvshare", route="ward"}',
+        values: `0 ${exact}x20`,
+      },
+    ];
+    const fires = (alertname: string, severity: string | null) => {
+      const { annotations } = rules.find(({ alert }) => alert === alertname)!;
+      const told = (text: string): string => text.replace('{{ $labels.route }}', 'ward');
+      const alert = {
+        exp_labels: { severity, job: 'kvshare', route: 'ward' },
+        exp_annotations: {
+          summary: told(annotations!.summary),
+          todo: annotations!.todo,
+        },
+      };
+      return { alertname, eval_time: '15m', exp_alerts: severity === null ? [] : [alert] };
+    };
+    const cases = [
+      { asked: 4, exact: 1, most: null },
+      { asked: 0, exact: 1, most: null },
+      { asked: 1, exact: 3, most: 'critical' },
+    ];
+    const file = join(folder, 'alerts.test.yaml');
+    // JSON is YAML.
+    writeFileSync(
+      file,
+      JSON.stringify({
+        rule_files: ['kvshare-alerts.yaml'],
+        tests: cases.map(({ asked, exact, most }) => ({
+          interval: '1m',
+          input_series: series(asked, exact),
+          alert_rule_test: [
+            fires('KvshareGuardTripped', 'warning'),
+            fires('KvshareGuardTrippedForMost', most),
+          ],
+        })),
+      }),
+    );
+    const { status, stdout, stderr } = spawnSync('promtool', ['test', 'rules', file], {
+      encoding: 'utf8',
+    });
+    expect([status, status === 0 ? '' : stdout + stderr]).toEqual([0, '']);
+  });
+
   it('loads every rule and evaluates it without a fault', async () => {
     interface Loaded {
       data: { groups: { rules: { name: string; health: string; lastError?: string }[] }[] };
