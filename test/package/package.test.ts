@@ -20,6 +20,7 @@ import { writeTinyFile } from '../support/tiny-file.ts';
 const run = promisify(execFile);
 const root = new URL('../../', import.meta.url).pathname;
 const MIB = 2 ** 20;
+const STALE = 'of-an-earlier-build.js';
 const program = `
 const app = express();
 const kv = kvshare({
@@ -42,7 +43,9 @@ let folder: string;
 let tarball: string;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'kvshare-package-'));
-  // Builds first: the package's own \`prepare\`.
+  // Builds first (the package's own \`prepare\`), and nothing of an earlier build is left.
+  mkdirSync(join(root, 'dist', 'src'), { recursive: true });
+  writeFileSync(join(root, 'dist', 'src', STALE), '');
   const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', folder], {
     cwd: root,
     maxBuffer: 64 * MIB,
@@ -84,6 +87,7 @@ describe('the package', () => {
       expect(stdout).toContain(`package/${file}\n`);
     }
     expect(stdout).not.toMatch(/\.test\.|package\/src\/|fixtures/);
+    expect(stdout).not.toContain(STALE);
   });
 
   it('serves a user of ES modules', async () => {
