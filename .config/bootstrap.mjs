@@ -2,8 +2,7 @@
 // dependencies when they are missing or older than the lockfile, then hands over. Plain Node, no imports
 // from node_modules.
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -72,16 +71,27 @@ async function must(program, programArgs) {
   if (code !== 0) process.exit(code);
 }
 
+/** Whether npm has finished an install of what the lockfile names, whoever asked for it. */
+function isInstalled() {
+  const packagesOf = (...path) => JSON.parse(readFileSync(join(root, ...path), 'utf8')).packages;
+  let installed;
+  try {
+    installed = packagesOf('node_modules', '.package-lock.json');
+  } catch {
+    return false;
+  }
+  return Object.entries(packagesOf('package-lock.json')).every(
+    ([path, { version, optional }]) =>
+      path === '' || optional || installed[path]?.version === version,
+  );
+}
+
 async function installDependencies() {
-  const lock = readFileSync(join(root, 'package-lock.json'));
-  const hash = createHash('sha256').update(lock).digest('hex');
-  const stamp = join(root, 'node_modules', '.kvshare-lock-hash');
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) return;
+  if (isInstalled()) return;
   process.stderr.write('Installing dependencies (npm ci, about 150 MB, under a minute) …\n');
   // An environment with NODE_ENV=production must not lose tsx and jest.
   const include = ['--include=dev', '--include=optional'];
   await must('npm', ['ci', ...include, '--no-audit', '--no-fund', '--loglevel=error']);
-  writeFileSync(stamp, hash);
 }
 
 const main = (...mainArgs) => ['--import', 'tsx', join(root, 'src', 'main.ts'), ...mainArgs];
