@@ -45,3 +45,22 @@ it('shows scripts and examples that exist', () => {
     expect(existsSync(new URL(path!, root))).toBe(true);
   }
 });
+
+it('draws the tree that there is', () => {
+  const block = readme.slice(readme.indexOf('## The tree')).split('```')[1]!;
+  const drawn = [...block.matchAll(/^([\w.]+)\/ /gm)].map(([, name]) => name!);
+  const ignored = [
+    'node_modules',
+    'dist',
+    'artifacts',
+    'coverage',
+    'shared',
+    '.git',
+    '.ci',
+    '.cache',
+  ];
+  const folders = readdirSync(root, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && !ignored.includes(entry.name))
+    .map(({ name }) => name);
+  expect(drawn.sort()).toEqual(folders.sort());
+});
