@@ -1,7 +1,9 @@
 // The README and the room map say what the code says.
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { expect, it } from '@jest/globals';
-import { commandNames } from '../src/commands/catalog/index.ts';
+import { parse } from 'yaml';
+import { catalog, commandNames, suites } from '../src/commands/catalog/index.ts';
+import { configSchema, findConfigError } from '../src/config-schema.ts';
 import { errorTable } from '../src/errors.ts';
 import { planReasons } from '../src/reuse/index.ts';
 
@@ -63,4 +65,38 @@ it('draws the tree that there is', () => {
     .filter((entry) => entry.isDirectory() && !ignored.includes(entry.name))
     .map(({ name }) => name);
   expect(drawn.sort()).toEqual(folders.sort());
+});
+
+it('names flags that there are', () => {
+  const known = Object.values({ ...catalog, ...suites }).flatMap(({ flags }) => Object.keys(flags));
+  // Of llama.cpp's server and of helm.
+  const foreign = ['cache-ram', 'cache-reuse', 'set'];
+  const named = [...readme.matchAll(/(?<![\w-])--([a-z][a-z-]+)/g)].map(([, name]) => name!);
+  expect(named.length).toBeGreaterThan(50);
+  const unknown = named.filter((name) => ![...known, ...foreign].includes(name));
+  expect(unknown).toEqual([]);
+});
+
+it('shows configuration that is valid, and names every key of it', () => {
+  const blocks = [...readme.matchAll(/```yaml\n(.*?)```/gs)].map(([, text]) => text!);
+  expect(blocks.length).toBeGreaterThan(1);
+  for (const text of blocks) expect(findConfigError(parse(text))).toBeNull();
+  for (const key of Object.keys(configSchema.properties))
+    expect(readme).toMatch(new RegExp(`\\b${key}\\b`));
+});
+
+it('lists the options of a mount that there are', () => {
+  const source = read('src/mount/options.ts');
+  const [, inherited, body] =
+    /interface KvShareOptions.*?ConfigDocument,(.*?)>\s*\{(.*?)\n\}/s.exec(source)!;
+  const wanted = [
+    ...[...inherited!.matchAll(/'(\w+)'/g)].map(([, name]) => name!),
+    ...[...body!.matchAll(/^ {2}readonly (\w+)/gm)].map(([, name]) => name!),
+  ];
+  const table = readme.slice(readme.search(/^\| option /m), readme.search(/^\| event /m));
+  const cells = [...table.matchAll(/^\| (`.*?) \|/gm)].map(([, cell]) => cell!);
+  const listed = cells.flatMap((cell) => [...cell.matchAll(/`(\w+)/g)].map(([, name]) => name!));
+  // A timeout is told of beside what it bounds.
+  expect([...listed, 'identifyTimeoutMs'].sort()).toEqual(wanted.sort());
+  expect(table).toContain('`identifyTimeoutMs');
 });
