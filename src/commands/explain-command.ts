@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { clientKey } from '../config.ts';
 import { KvShareError } from '../errors.ts';
 import { parseFlags } from '../flags.ts';
+import { askSidecar } from './ask-sidecar.ts';
 import { tools } from './catalog/index.ts';
 import { formatExplanation, type Explanation } from './format-explanation.ts';
 
@@ -36,23 +37,12 @@ function readHeaders(given: readonly string[], key: string | undefined): Headers
   return headers;
 }
 
-async function askSidecar(url: string, headers: Headers, body: string): Promise<Explanation> {
-  let answer: Response;
-  try {
-    answer = await fetch(new URL('/kvshare/plan', url), { method: 'POST', headers, body });
-  } catch {
-    throw bad(`No sidecar answers at ${url}; start one with kvshare serve, or name it with --url.`);
-  }
-  const parsed = (await answer.json()) as Explanation & { error?: { message: string } };
-  if (!answer.ok) throw bad(parsed.error?.message ?? 'The sidecar refused this.');
-  return parsed;
-}
-
 export async function explainCommand(argv: readonly string[]): Promise<void> {
   const { values, rest } = parseFlags(argv, tools.explain.flags, 1);
   const body = await readRequest(rest[0]);
   const headers = readHeaders(values.header ?? [], values.key ?? clientKey());
-  const explanation = await askSidecar(values.url, headers, body);
+  const request = { headers, body };
+  const explanation = await askSidecar<Explanation>(values.url, '/kvshare/plan', request);
   const color = values.color ?? process.stdout.isTTY;
   process.stdout.write(
     values.json

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { clientKey } from '../config.ts';
 import { KvShareError } from '../errors.ts';
 import { parseFlags } from '../flags.ts';
+import { askSidecar } from './ask-sidecar.ts';
 import { tools } from './catalog/index.ts';
 
 const bad = (message: string): KvShareError => new KvShareError('config_invalid', message);
@@ -34,25 +35,17 @@ async function readGuideline(file: string): Promise<string> {
 }
 
 async function warm(url: string, key: string, messages: object[]): Promise<number> {
-  let answer: Response;
-  try {
-    answer = await fetch(new URL('/v1/chat/completions', url), {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        authorization: `Bearer ${key}`,
-        'x-kvshare-cache-control': 'no-cache',
-      },
-      body: JSON.stringify({ model: 'default', messages, max_tokens: 1 }),
-    });
-  } catch {
-    throw bad(`No sidecar answers at ${url}; start one with kvshare serve, or name it with --url.`);
-  }
-  const { usage, error } = (await answer.json()) as {
-    readonly usage?: { readonly prompt_tokens: number };
-    readonly error?: { readonly message: string };
-  };
-  if (!usage) throw bad(error?.message ?? 'The sidecar refused this.');
+  const headers = new Headers({
+    'content-type': 'application/json',
+    authorization: `Bearer ${key}`,
+    'x-kvshare-cache-control': 'no-cache',
+  });
+  const body = JSON.stringify({ model: 'default', messages, max_tokens: 1 });
+  const { usage } = await askSidecar<{ usage: { prompt_tokens: number } }>(
+    url,
+    '/v1/chat/completions',
+    { headers, body },
+  );
   return usage.prompt_tokens;
 }
 

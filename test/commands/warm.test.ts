@@ -39,6 +39,9 @@ it('warms a guideline for the tenant of the key, and for nobody else', async () 
   };
   expect(await first('key-north')).toBeGreaterThan(guideline.length);
   expect(await first('key-south')).toBe(0);
+  await expect(warm(file, '--key', 'wrong', '--url', served.url)).rejects.toMatchObject({
+    stderr: expect.stringContaining('invalid_api_key'),
+  });
 });
 
 it.each<[string, string[], string]>([
@@ -46,6 +49,7 @@ it.each<[string, string[], string]>([
   ['a file that is not there', ['/nowhere/a.txt', '--key', 'x'], 'cannot be read'],
   ['no key', [main], 'needs --key'],
   ['an unknown place', [main, '--key', 'x', '--as', 'pope'], 'system or user'],
+  ['no address', [main, '--key', 'x', '--url', 'nowhere'], 'No sidecar answers at nowhere'],
   ['nobody there', [main, '--key', 'x', '--url', 'http://127.0.0.1:9'], 'No sidecar answers'],
 ])('says what is wrong: %s', async (_, args, message) => {
   await expect(warm(...args)).rejects.toMatchObject({
