@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { clientKey } from '../config.ts';
 import { KvShareError } from '../errors.ts';
 import { parseFlags } from '../flags.ts';
-import { askSidecar } from './ask-sidecar.ts';
+import { askSidecar, headersOf } from './ask-sidecar.ts';
 import { tools } from './catalog/index.ts';
 import { formatExplanation, type Explanation } from './format-explanation.ts';
 
@@ -23,8 +23,7 @@ async function readRequest(path: string | undefined): Promise<string> {
 
 /** Routes are matched by headers, too; which of those the client sends is not in the body. */
 function readHeaders(given: readonly string[], key: string | undefined): Headers {
-  const headers = new Headers({ 'content-type': 'application/json' });
-  if (key !== undefined) headers.set('authorization', `Bearer ${key}`);
+  const headers = headersOf(key);
   for (const text of given) {
     const [name = '', ...value] = text.split(':');
     if (value.length === 0) throw bad(`--header ${text} is not NAME:VALUE.`);

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { clientKey } from '../config.ts';
 import { KvShareError } from '../errors.ts';
 import { parseFlags } from '../flags.ts';
-import { askSidecar } from './ask-sidecar.ts';
+import { askSidecar, headersOf } from './ask-sidecar.ts';
 import { tools } from './catalog/index.ts';
 
 const bad = (message: string): KvShareError => new KvShareError('config_invalid', message);
@@ -35,11 +35,8 @@ async function readGuideline(file: string): Promise<string> {
 }
 
 async function warm(url: string, key: string, messages: object[]): Promise<number> {
-  const headers = new Headers({
-    'content-type': 'application/json',
-    authorization: `Bearer ${key}`,
-    'x-kvshare-cache-control': 'no-cache',
-  });
+  const headers = headersOf(key);
+  headers.set('x-kvshare-cache-control', 'no-cache');
   const body = JSON.stringify({ model: 'default', messages, max_tokens: 1 });
   const { usage } = await askSidecar<{ usage: { prompt_tokens: number } }>(
     url,

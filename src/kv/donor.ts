@@ -10,8 +10,10 @@ export interface Donor {
   readonly promptTokens: number;
   /** Monotonic milliseconds; -Infinity = before we can remember. */
   readonly storedAt: number;
-  /** The settings by which its approximate part was put together; absent = not known. */
+  /** The settings by which its approximate part was put together, all of it; absent = not known. */
   readonly recipe?: string | null;
+  /** Where the last import of its prompt ended: what was judged good enough is that whole. */
+  readonly importedTo?: number;
 }
 
 /** target[targetStart + i] === donor.tokens[donorStart + i] for 0 <= i < length, inside the donor's exact part. */

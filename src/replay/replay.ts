@@ -6,6 +6,7 @@ import { findCandidates, type SimilarPrompts } from '../similar/index.ts';
 import type { PlanImport, ReusePlan, RunnerInfo } from '../protocol/index.ts';
 import {
   planReuse,
+  putTogether,
   recipeOf,
   searchFor,
   type PlanDecision,
@@ -70,7 +71,8 @@ export class Replay {
       exactTokens: firstApproximate(decision.plan, tokens.length),
       promptTokens: tokens.length,
       storedAt: at,
-      recipe: recipeOf(this.#options.reuse),
+      // Whatever a conversation stands on here was put together by the same settings.
+      ...putTogether(decision.plan, this.#options.reuse, null),
     };
     this.#index.add(donor);
     this.#options.similar?.add(donor);

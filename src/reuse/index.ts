@@ -4,5 +4,5 @@ export { defaultReuseOptions, optionsOf, searchFor, servesInShadow } from './pol
 export type { PlanDecision, PlanReason, ReuseOptions } from './options.ts';
 export { findEdits } from './edits.ts';
 export { planReuse } from './plan-reuse.ts';
-export { recipeOf } from './recipe.ts';
+export { putTogether, recipeOf, type PutTogether } from './recipe.ts';
 export type { PlanInput } from './plan-input.ts';

@@ -24,16 +24,31 @@ function exactBase({ candidates, target }: PlanInput): Piece[] {
   return [{ donor: found.donor, donorStart: 0, targetStart: 0, length, exact: true }];
 }
 
-/** The same user's earlier turn, or any prompt of the scope that was put together as this one would be; the longer one. */
+/** How similar a donor's text must be, 0..1; who is not known is not similar. */
+function leastSimilarity({ options, minDonorSimilarity: asked = 0 }: PlanInput): number {
+  // Under `semantic` the route's similarity is asked of passages that are not equal.
+  return options.policy === 'semantic' ? asked : Math.max(asked, options.minSimilarity);
+}
+
+/**
+ * A prompt of the scope that was put together by the same settings, where the target has all of what was judged then:
+ * the order, the share of what was saved. What is equal in meaning only is counted for each prompt anew.
+ */
+function othersBeginning(input: PlanInput): PrefixMatch | null {
+  const { candidates, options } = input;
+  const found = candidates.approximatePrefix;
+  if (!found || options.policy === 'semantic') return null;
+  const { recipe, importedTo = Infinity } = found.donor;
+  const similarity = candidates.similarity.get(found.donor) ?? 0;
+  const isGood = recipe === recipeOf(options) && found.length >= importedTo;
+  return isGood && similarity >= leastSimilarity(input) ? found : null;
+}
+
+/** That, or the same user's earlier turn, if it is longer. */
 function sameBeginning(input: PlanInput): PrefixMatch | null {
-  const { candidates, options, minDonorSimilarity: asked = 0 } = input;
-  const { continuation: own, approximatePrefix } = candidates;
-  // Nobody knows how similar the donors were that a paraphrase was put together from.
-  const isKnown = asked === 0 || options.policy !== 'semantic';
-  const isAlike = isKnown && approximatePrefix?.donor.recipe === recipeOf(options);
-  const others = isAlike ? approximatePrefix : null;
-  if (!others) return own;
-  return own && own.length >= others.length ? own : others;
+  const { continuation: own } = input.candidates;
+  const others = othersBeginning(input);
+  return own && own.length > (others?.length ?? 0) ? own : others;
 }
 
 /**
@@ -128,13 +143,11 @@ function objection(
   return predictedMs >= plain.predictedMs ? 'below-break-even' : null;
 }
 
-/** Runs of donors that are similar enough, if the route asks for that; who is not known is not similar. */
+/** Runs of donors that are similar enough, if that is asked for. */
 function similarRuns(input: PlanInput): readonly EqualRun[] {
-  const { candidates, options, minDonorSimilarity: asked = 0 } = input;
-  // Under `semantic` the route's similarity is asked of passages that are not equal.
-  const least = options.policy === 'semantic' ? asked : Math.max(asked, options.minSimilarity);
-  if (least === 0) return candidates.runs;
-  return candidates.runs.filter(({ donor }) => (candidates.similarity.get(donor) ?? 0) >= least);
+  const { runs, similarity } = input.candidates;
+  const least = leastSimilarity(input);
+  return least === 0 ? runs : runs.filter(({ donor }) => (similarity.get(donor) ?? 0) >= least);
 }
 
 /** Why nothing is imported beyond the base. */

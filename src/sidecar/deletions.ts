@@ -19,7 +19,7 @@ interface Pending {
 }
 
 export class Deletions {
-  readonly #runner: Pick<Runner, 'control'>;
+  readonly #runner: Pick<Runner, 'control' | 'info'>;
   readonly #log: Log;
   readonly #file: DeletionsFile | null;
   readonly #pending = new Map<string, Pending>();
@@ -30,7 +30,11 @@ export class Deletions {
   #isUnknown = false;
 
   /** Without a file a restart forgets what waits. */
-  constructor(runner: Pick<Runner, 'control'>, log: Log, file: DeletionsFile | null = null) {
+  constructor(
+    runner: Pick<Runner, 'control' | 'info'>,
+    log: Log,
+    file: DeletionsFile | null = null,
+  ) {
     this.#runner = runner;
     this.#log = log;
     this.#file = file;
@@ -125,8 +129,16 @@ export class Deletions {
   }
 
   async #ask(segments: readonly string[]): Promise<readonly string[]> {
-    const removed = (await this.#runner.control?.remove(segments)) ?? [];
-    if (this.#runner.control) this.confirm(segments);
+    const { control } = this.#runner;
+    if (!control) return [];
+    // One that was restarted knows none of these names and would say that nothing of it is there.
+    const { generation } = await this.#runner.info();
+    if (generation !== this.#generation) {
+      const why = 'The runner was restarted and has not said yet what it has.';
+      throw new KvShareError('runner_unavailable', why);
+    }
+    const removed = await control.remove(segments);
+    this.confirm(segments);
     return removed;
   }
 }

@@ -19,8 +19,7 @@ export class KnownDonors implements DonorKeeper {
   /** A segment that is announced again (with more tokens) replaces the earlier donor. */
   add(announced: Donor): void {
     this.#forget(announced.segment);
-    const recipe = this.#ledger.recordOf(announced.segment)?.recipe ?? null;
-    const donor = { ...announced, recipe };
+    const donor = { ...announced, ...this.#ledger.recordOf(announced.segment)?.made };
     this.#index.add(donor);
     this.#ledger.appear(donor);
     this.#similar?.add(donor);

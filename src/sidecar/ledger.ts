@@ -3,6 +3,7 @@
 // remembered as long as something computed over it is there; what came from before this process has ancestors that
 // nobody knows, and says so.
 import type { Donor } from '../kv/index.ts';
+import type { PutTogether } from '../reuse/index.ts';
 
 /** Donors that are gone and still remembered; beyond it the oldest is forgotten, and its children's line is unknown. */
 const MOST_GONE = 20_000;
@@ -13,7 +14,7 @@ interface Entry {
   /** Whether an operator may read its text. */
   readonly isReadable: boolean;
   readonly parents: readonly string[];
-  readonly recipe: string | null;
+  readonly made: PutTogether | null;
   readonly children: Set<string>;
   isThere: boolean;
   /** An operator wanted it gone: nothing computed over it is kept. */
@@ -33,14 +34,14 @@ export interface Origin {
   readonly epoch: number;
   /** Segments that its plan imported. */
   readonly parents: readonly string[];
-  /** The settings that it was planned with; null = it is not known how it was put together. */
-  readonly recipe: string | null;
+  /** Null = it is not known how it was put together. */
+  readonly made: PutTogether | null;
   /** Whether its route shows texts to an operator. */
   readonly isReadable: boolean;
 }
 
 export type DonorRecord = Readonly<
-  Pick<Entry, 'tenant' | 'isReadable' | 'recipe' | 'hits' | 'lastHitAt' | 'hasUnknownAncestors'>
+  Pick<Entry, 'tenant' | 'isReadable' | 'made' | 'hits' | 'lastHitAt' | 'hasUnknownAncestors'>
 >;
 
 export class Ledger {
@@ -96,9 +97,11 @@ export class Ledger {
     const known = parents.map((parent) => this.#entries.get(parent));
     const own = this.#entries.get(segment);
     if (isStale || own?.isPurged || known.some((parent) => parent?.isPurged)) return false;
-    if (own) return true;
+    // One that the runner listed before its request heard of it is filled in.
+    if (own && !own.isOld) return true;
     const hasUnknownAncestors = known.some((parent) => parent?.hasUnknownAncestors ?? true);
     this.#enter(segment, { ...origin, scope, isOld: false, hasUnknownAncestors });
+    for (const child of own?.children ?? []) this.#entries.get(segment)!.children.add(child);
     for (const parent of known) parent?.children.add(segment);
     return true;
   }
@@ -112,7 +115,7 @@ export class Ledger {
       return;
     }
     const tenant = this.#tenantOf(scope);
-    const origin = { scope, tenant, parents: [], recipe: null, isReadable: false };
+    const origin = { scope, tenant, parents: [], made: null, isReadable: false };
     this.#enter(segment, { ...origin, isOld: true, hasUnknownAncestors: true });
   }
 

@@ -1,6 +1,6 @@
 // Collects what there is to tell of a request while it is served; tells it once, at the end.
 import type { ReusePlan, StoredContext } from '../protocol/index.ts';
-import { recipeOf } from '../reuse/index.ts';
+import { putTogether } from '../reuse/index.ts';
 import { donorsOf } from './explain-plan.ts';
 import type { SidecarContext } from './context.ts';
 import type { Planned } from './find-plan.ts';
@@ -37,8 +37,9 @@ export class ServedNote {
     const imports = this.#planned.decision.plan?.imports ?? [];
     const parents = [...new Set(imports.map(({ segment }) => segment))];
     const { tenant } = this.#call.identity;
-    const recipe = recipeOf(this.#planned.served);
-    const origin = { tenant, epoch: this.#epoch, parents, recipe, isReadable: this.#isReadable };
+    const { decision, served, input } = this.#planned;
+    const made = putTogether(decision.plan, served, input);
+    const origin = { tenant, epoch: this.#epoch, parents, made, isReadable: this.#isReadable };
     if (ledger.admit(stored.segment, stored.scope, origin)) {
       this.#stored = stored.segment;
       link.remember(stored);

@@ -54,7 +54,9 @@ export async function findCandidates(
     found = index.candidates({ ...query, nominated }, minRun);
     for (const { donor } of found.runs) donors.add(donor);
   }
-  if (found.exactPrefix) donors.add(found.exactPrefix.donor);
+  for (const beginning of [found.exactPrefix, found.approximatePrefix]) {
+    if (beginning) donors.add(beginning.donor);
+  }
   const similarity = new Map<Donor, number>();
   for (const donor of donors) {
     const value = match.similarityTo(donor);

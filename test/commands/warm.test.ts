@@ -50,6 +50,7 @@ it.each<[string, string[], string]>([
   ['no key', [main], 'needs --key'],
   ['an unknown place', [main, '--key', 'x', '--as', 'pope'], 'system or user'],
   ['no address', [main, '--key', 'x', '--url', 'nowhere'], 'No sidecar answers at nowhere'],
+  ['a key of other characters', [main, '--key', 'k€y'], 'cannot be sent in a header'],
   ['nobody there', [main, '--key', 'x', '--url', 'http://127.0.0.1:9'], 'No sidecar answers'],
 ])('says what is wrong: %s', async (_, args, message) => {
   await expect(warm(...args)).rejects.toMatchObject({

@@ -1,12 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import type { Candidates, Donor } from '../../src/kv/index.ts';
+import { noCandidates, type Candidates, type Donor } from '../../src/kv/index.ts';
 import { DonorIndex } from '../../src/match/index.ts';
 import { checkPlan, type PolicyName, type ReusePlan } from '../../src/protocol/index.ts';
 import {
   defaultReuseOptions,
   optionsOf,
   planReuse,
+  putTogether,
   recipeOf,
   type PlanInput,
   type ReuseOptions,
@@ -361,7 +362,8 @@ describe('planReuse, case by case', () => {
   it('goes on from what the same settings put together, and computes the question', () => {
     const tokens = [...words(9, 30), NEWLINE, ...document, ...words(5, 22)];
     const recipe = recipeOf(defaultReuseOptions);
-    const donor = { ...donorOf('a', tokens, { exactTokens: 10, owner: 'o' }), recipe };
+    const importedTo = tokens.length - 5;
+    const donor = { ...donorOf('a', tokens, { exactTokens: 10, owner: 'o' }), recipe, importedTo };
     const target = [...tokens.slice(0, -5), ...words(5, 21)];
     const decision = planFor([donor], target);
     expect(decision.plan!.imports).toEqual([
@@ -374,15 +376,49 @@ describe('planReuse, case by case', () => {
       outcome: 'exact',
       exactTokens: 10,
     });
+    // What was judged is the whole: a part of it may be in the wrong order.
+    const part = [...tokens.slice(0, -45), ...words(5, 21)];
+    expect(planFor([donor], part)).toMatchObject({ outcome: 'exact', exactTokens: 10 });
+    // How similar its donors were says nothing of how similar it is.
+    const likeness = (similarity: number) =>
+      planFor([donor], target, {
+        minDonorSimilarity: 0.8,
+        similarity: new Map([[donor, similarity]]),
+      });
+    expect([likeness(0.79).outcome, likeness(0.8).outcome]).toEqual(['exact', 'reused']);
     // Nor is it good enough where only lossless reuse is wanted.
     const exact = { ...donor, recipe: recipeOf({ ...defaultReuseOptions, policy: 'exact' }) };
     expect(planFor([exact], target, { policy: 'exact' }).importedTokens).toBe(0);
   });
 
+  it('knows no settings for what stands on the same user’s KV of other settings', () => {
+    const tokens = [...words(9, 30), NEWLINE, ...document, ...words(5, 22)];
+    const options = defaultReuseOptions;
+    const [importedTo, recipe] = [tokens.length - 5, recipeOf(options)];
+    const longer = [...tokens, ...words(5, 21)];
+    const after = (of: string | null) => {
+      const donor = { ...donorOf('a', tokens, { exactTokens: 10, owner: 'o' }), recipe: of };
+      const { plan } = planFor([donor], longer, { owner: 'o' });
+      expect(plan!.imports.at(-1)).toMatchObject({ segment: 'a', exact: false });
+      const candidates = { ...noCandidates, continuation: { donor, length: tokens.length } };
+      return putTogether(plan, options, { candidates });
+    };
+    expect(after(recipe)).toEqual({ recipe, importedTo: tokens.length });
+    expect(after(recipeOf({ ...options, policy: 'naive' })).recipe).toBeNull();
+    expect(after(null).recipe).toBeNull();
+    // As long, but put together as it should be: that one is gone on from.
+    const made = { exactTokens: 10 };
+    const others = { ...donorOf('b', tokens, made), recipe, importedTo };
+    const own = { ...donorOf('a', tokens, { ...made, owner: 'o' }), recipe: null };
+    const { plan } = planFor([own, others], longer, { owner: 'o' });
+    expect(new Set(plan!.imports.map(({ segment }) => segment))).toEqual(new Set(['b']));
+  });
+
   it('prefers a beginning that was computed exactly', () => {
     const tokens = [...words(9, 30), NEWLINE, ...document, ...words(5, 22)];
     const recipe = recipeOf(defaultReuseOptions);
-    const made = { ...donorOf('a', tokens, { exactTokens: 10 }), recipe };
+    const importedTo = tokens.length - 5;
+    const made = { ...donorOf('a', tokens, { exactTokens: 10 }), recipe, importedTo };
     const target = [...tokens.slice(0, -5), ...words(5, 21)];
     const decision = planFor([made, donorOf('b', tokens)], target);
     expect(decision).toMatchObject({ outcome: 'exact', exactTokens: target.length - 5 });

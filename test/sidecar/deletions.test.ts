@@ -110,6 +110,24 @@ describe('a deletion that the runner has not confirmed', () => {
     expect([await reuses(), await reuses('key-south')]).toEqual([false, true]);
   });
 
+  it('is not done because a restarted runner has nothing of that name', async () => {
+    await serve();
+    runner.crash();
+    await until(() => served.sidecar.operator.runner === null);
+    runner.generation = 'gen-b';
+    runner.contexts = runner.contexts.map((context, at) => ({
+      ...context,
+      segment: `gen-b.${at}`,
+    }));
+    // It answers, but has not told yet what it has.
+    runner.up = true;
+    await expect(served.sidecar.operator.remove(['gen-a.0'])).rejects.toThrow('was restarted');
+    await until(() => served.sidecar.operator.runner !== null);
+    expect([await reuses(), await reuses('key-south')]).toEqual([false, true]);
+    await until(() => runner.deleted.length === 1);
+    expect(runner.deleted).toEqual([['gen-b.0']]);
+  });
+
   it('takes all that a restarted runner brings back of that scope under new names', async () => {
     await serve();
     runner.canDelete = false;

@@ -13,7 +13,7 @@ const from = (parents: string[], epoch = 0) => ({
   tenant: 'northgate',
   epoch,
   parents,
-  recipe: null,
+  made: null,
   isReadable: false,
 });
 
