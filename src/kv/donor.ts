@@ -44,7 +44,7 @@ export interface Candidates {
   readonly exactPrefix: PrefixMatch | null;
   /** An earlier prompt of the same owner that this one extends (approximate KV allowed). */
   readonly continuation: PrefixMatch | null;
-  /** The longest common beginning with any prompt that was put together by the same settings (approximate KV allowed). */
+  /** The longest common beginning with any prompt that was put together by the same settings, where it is longer than the exact one. */
   readonly approximatePrefix: PrefixMatch | null;
   /**
    * Maximal equal runs with at least minRun tokens beyond the exact prefix; newest donor first, then by

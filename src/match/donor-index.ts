@@ -159,13 +159,14 @@ export class DonorIndex {
     const accept = (donor: Donor): boolean => donor.storedAt >= since;
     const exactPrefix = index.prefixes.longest(target, accept);
     const from = exactPrefix?.length ?? 0;
+    const approximate = index.approximatePrefix(recipe, target, accept);
     const { nominated = [] } = query;
     const aligned = exactPrefix ? [...nominated, exactPrefix.donor] : nominated;
     const runs = index.runs.find({ target, minRun, from, nominated: aligned });
     return {
       exactPrefix,
       continuation: index.continuation(owner, target, accept),
-      approximatePrefix: index.approximatePrefix(recipe, target, accept),
+      approximatePrefix: approximate && approximate.length > from ? approximate : null,
       runs: runs.filter((run) => accept(run.donor)),
       nominated,
       similarity: new Map(),

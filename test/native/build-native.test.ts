@@ -139,7 +139,8 @@ onThisSystem(() => {
 
   it('ends its tool and cleans up when it is cancelled', async () => {
     const pidFile = join(folder, 'pid');
-    allTools(`echo $$ > ${pidFile}; exec /bin/sleep 60`);
+    // It is there with its content, or not at all.
+    allTools(`echo $$ > ${pidFile}.new; /bin/mv ${pidFile}.new ${pidFile}; exec /bin/sleep 60`);
     const driver = join(folder, 'cancel.mts');
     writeFileSync(
       driver,
