@@ -1,5 +1,5 @@
-// From candidates to a plan: base prefix first (lossless, or what begins with the same tokens), then moved runs behind it, then everything that has to be computed again around them, then the question whether it
-// pays and is safe. KVShare (arXiv 2503.16525) §4.2 with the edit closure of the project's design.
+// From candidates to a plan: base prefix first (lossless, or what begins with the same tokens), then moved runs
+// behind it, then everything that has to be computed again around them, then the question whether it pays and is safe. KVShare (arXiv 2503.16525) §4.2 with the edit closure of the project's design.
 import type { EqualRun, PrefixMatch, TokenRange } from '../kv/index.ts';
 import { assemble, type Draft } from './assemble-plan.ts';
 import { chooseRuns } from './choose-runs.ts';
@@ -185,9 +185,10 @@ const byTarget = (a: Piece, b: Piece): number => a.targetStart - b.targetStart;
 export function planReuse(given: PlanInput): PlanDecision {
   const options = withinCapabilities(given.options, given.runner.capabilities);
   const decision = decide(given, { ...given, options });
-  const isLess = decision.importedTokens > 0 && recipeOf(options) !== recipeOf(given.options);
+  if (decision.reason !== 'full' || decision.importedTokens === 0) return decision;
   // Tokens that should be computed besides, and cannot be there.
-  return isLess && decision.reason === 'full' ? { ...decision, reason: 'runner-unable' } : decision;
+  const isLess = recipeOf(options) !== recipeOf(given.options);
+  return isLess ? { ...decision, reason: 'runner-unable' } : decision;
 }
 
 /** `input` is what was given, within what the runner can do. */

@@ -3,6 +3,7 @@ import { afterEach, expect, it } from '@jest/globals';
 import { optionsOf } from '../../src/reuse/index.ts';
 import { defaultReuse } from '../../src/routes/index.ts';
 import { ask, bearer, serveTiny } from '../support/served.ts';
+import { wardChat } from '../support/ward-chat.ts';
 
 let served: Awaited<ReturnType<typeof serveTiny>> | null = null;
 afterEach(async () => {
@@ -10,16 +11,7 @@ afterEach(async () => {
   served = null;
 });
 
-const advice =
-  'wash the hands with warm water when the door of the room is near and again on the way home because visitors ' +
-  'carry germs that harm people whose bodies are weak and everybody takes care';
 const reuse = { mergeGap: 4, minReuse: 0.1, fallbacks: false };
-
-const chat = (card: string, question: string) => ({
-  max_tokens: 1,
-  temperature: 0,
-  messages: [{ role: 'user', content: `Card of ${card}\n${advice}\n\n${question}?` }],
-});
 
 interface Reuse {
   readonly outcome: string;
@@ -33,14 +25,14 @@ const send = async (
   question: string,
   { user = 'ann', key = 'key-north', model = 'tiny' } = {},
 ): Promise<Reuse> => {
-  const body = { ...chat(card, question), model, user };
+  const body = { ...wardChat(card, question), model, user };
   const answer = await ask(served!.url, '/v1/chat/completions', body, bearer(key));
   return answer.body.usage.prompt_tokens_details.kvshare;
 };
 
 /** Whose KV the plan for the same beginning takes beyond the exact prefix. */
 async function donorsOf(model: string): Promise<Set<string>> {
-  const body = { ...chat('Benjamin Beaumont', 'Who knows'), model };
+  const body = { ...wardChat('Benjamin Beaumont', 'Who knows'), model };
   const { plan } = (await ask(served!.url, '/kvshare/plan', body, bearer('key-north'))).body;
   const imports = plan.imports as { segment: string; exact: boolean }[];
   return new Set(imports.flatMap(({ segment, exact }) => (exact ? [] : [segment])));

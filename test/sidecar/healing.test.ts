@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { HotPrefixes } from '../../src/sidecar/hot-prefixes.ts';
 import { ask, bearer, metricsOf, serveTiny } from '../support/served.ts';
+import { wardChat } from '../support/ward-chat.ts';
 
 let served: Awaited<ReturnType<typeof serveTiny>> | null = null;
 afterEach(async () => {
@@ -10,20 +11,11 @@ afterEach(async () => {
   served = null;
 });
 
-const advice =
-  'wash the hands with warm water when the door of the room is near and again on the way home because visitors ' +
-  'carry germs that harm people whose bodies are weak and everybody takes care';
-const chat = (card: string, question: string) => ({
-  model: 'tiny',
-  max_tokens: 1,
-  temperature: 0,
-  messages: [{ role: 'user', content: `Card of ${card}\n${advice}\n\n${question}?` }],
-});
 const send = async (card: string, question: string, key = 'key-north') => {
   const { body } = await ask(
     served!.url,
     '/v1/chat/completions',
-    chat(card, question),
+    wardChat(card, question),
     bearer(key),
   );
   return body.usage.prompt_tokens_details.kvshare as { outcome: string; exact_tokens: number };

@@ -24,6 +24,15 @@ function store(ledger: Ledger, segment: string, parents: string[] = [], epoch = 
 }
 
 describe('what a donor touched', () => {
+  it('learns where one comes from that the runner listed before its request heard of it', () => {
+    const ledger = open();
+    store(ledger, 'a');
+    ledger.appear({ segment: 'b', scope });
+    expect(ledger.touchedBy('a')).toEqual(['a']);
+    expect(ledger.admit('b', scope, from(['a']))).toBe(true);
+    expect(ledger.touchedBy('a')).toEqual(['a', 'b']);
+  });
+
   it('is everything computed over it, through donors that are gone', () => {
     const ledger = open();
     store(ledger, 'a');

@@ -1,7 +1,7 @@
 // The library of large vector indexes: an addon that npm compiles, unless it may not run install scripts.
 import { findingsOf, type Finding } from './finding.ts';
 
-const TODO =
+const REMEDY =
   'npm rebuild hnswlib-node (python3, make, g++; npm 12 asks for npm install-scripts approve hnswlib-node first)';
 
 export async function checkGraphLibrary(library = 'hnswlib-node'): Promise<Finding> {
@@ -11,6 +11,6 @@ export async function checkGraphLibrary(library = 'hnswlib-node'): Promise<Findi
     return finding.ok(`${library} loads`);
   } catch {
     const says = `${library} was not built: beyond 1,500 passages a tenant likeness is looked for in bounded time only`;
-    return finding.warn(says, TODO);
+    return finding.warn(says, REMEDY);
   }
 }
