@@ -26,12 +26,15 @@ function toSearch(target: readonly TargetPassage[]): TargetPassage[] {
   return unknown.sort((a, b) => b.weight - a.weight).slice(0, SEARCHED);
 }
 
-async function search(table: PassageTable, { vector }: TargetPassage): Promise<Near[]> {
-  const found = await table.vectors.search(vector, NEIGHBOURS, SEARCH_BUDGET_MS);
-  return found.flatMap(({ label, similarity }) => {
-    const passage = table.byLabel(label);
-    return passage ? [[passage, similarity] as const] : [];
-  });
+async function search(table: PassageTable, passages: readonly TargetPassage[]): Promise<Near[][]> {
+  const vectors = passages.map(({ vector }) => vector);
+  const found = await table.vectors.searchAll(vectors, NEIGHBOURS, SEARCH_BUDGET_MS);
+  return found.map((neighbours) =>
+    neighbours.flatMap(({ label, similarity }) => {
+      const passage = table.byLabel(label);
+      return passage ? [[passage, similarity] as const] : [];
+    }),
+  );
 }
 
 /** Most alike first, at most 24. */
@@ -52,7 +55,7 @@ export async function nearestDonors(
     }
   };
   const searched = toSearch(target);
-  const found = await Promise.all(searched.map((passage) => search(table, passage)));
+  const found = await search(table, searched);
   for (const { stored, weight } of target) if (stored) credit(weight, [[stored, 1]]);
   found.forEach((near, i) => credit(searched[i]!.weight, near));
   const ranked = [...scores].sort(([, a], [, b]) => b - a).slice(0, COMPARED);

@@ -1,13 +1,11 @@
 // Every vector compared, in steps. Exact when it gets to its end; by its deadline, the best found until then.
-import type { TopNeighbours } from './top-neighbours.ts';
+import type { Query } from './query.ts';
 import type { Turns } from './turns.ts';
 import type { VectorTable } from './vector-table.ts';
 
 export interface Scan {
   readonly table: VectorTable;
-  /** A unit vector. */
-  readonly query: Float32Array;
-  readonly top: TopNeighbours;
+  readonly queries: readonly Query[];
   /** In the time of performance.now(). */
   readonly deadline: number;
   /** Asked between steps: somebody else has the answer. */
@@ -22,7 +20,7 @@ export async function bruteForce(scan: Scan, turns: Turns): Promise<boolean> {
     const isOver = !first && (scan.isSettled?.() === true || performance.now() > scan.deadline);
     first = false;
     if (isOver) return true;
-    slot = scan.table.scanStep(slot, scan.query, scan.top);
+    slot = scan.table.scanStep(slot, scan.queries);
     return slot === 0;
   });
   return slot === 0;

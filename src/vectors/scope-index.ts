@@ -5,10 +5,12 @@ import { bruteForce } from './brute-force.ts';
 import type { Graphs, GraphUser } from './graphs/graphs.ts';
 import type { SentGraph } from './graphs/sent-graph.ts';
 import { within } from './within.ts';
-import { TopNeighbours, type Neighbour } from './top-neighbours.ts';
+import type { Products } from './products.ts';
+import { Query } from './query.ts';
+import type { Neighbour } from './top-neighbours.ts';
 import type { Turns } from './turns.ts';
 import { unitVector } from './unit-vector.ts';
-import { VectorTable } from './vector-table.ts';
+import { strideOf, VectorTable } from './vector-table.ts';
 
 export interface VectorIndex {
   /** Vectors. */
@@ -30,10 +32,16 @@ export interface VectorIndex {
   similarity(label: number, query: Float32Array): number;
   /**
    * Up to k nearest neighbours, best first, ties by label. In a scope of at most `bruteForceLimit` vectors they are
-   * exact. Beyond, `budgetMs` bounds the time when no graph can answer: the best found by then are returned.
+   * all compared. Beyond, `budgetMs` bounds the time when no graph can answer: the best found by then are returned.
    * Rejects with RangeError for a query that `add` would refuse, and for nothing else.
    */
   search(query: Float32Array, k: number, budgetMs?: number): Promise<readonly Neighbour[]>;
+  /** `search` for each of them, in one pass over the vectors. */
+  searchAll(
+    queries: readonly Float32Array[],
+    k: number,
+    budgetMs?: number,
+  ): Promise<readonly (readonly Neighbour[])[]>;
   /** Frees everything; nothing is found any more, and `add` throws. */
   close(): void;
 }
@@ -41,14 +49,15 @@ export interface VectorIndex {
 export interface ScopeIndexOptions {
   readonly dimension: number;
   readonly bruteForceLimit: number;
+  /** Shared by all scopes; null = compare in JavaScript. */
+  readonly products: Products | null;
   readonly graphs: Graphs;
   readonly turns: Turns;
 }
 
 interface Search {
   readonly table: VectorTable;
-  readonly query: Float32Array;
-  readonly top: TopNeighbours;
+  readonly queries: readonly Query[];
   /** In the time of performance.now(). */
   readonly deadline: number;
 }
@@ -71,7 +80,7 @@ export class ScopeIndex implements VectorIndex, GraphUser {
 
   constructor(options: ScopeIndexOptions) {
     this.#options = options;
-    this.#table = new VectorTable(options.dimension, options.bruteForceLimit);
+    this.#table = new VectorTable(options.dimension, options.products);
     options.graphs.users.add(this);
   }
 
@@ -117,32 +126,37 @@ export class ScopeIndex implements VectorIndex, GraphUser {
     return this.#table.similarity(label, unitVector(query, this.#options.dimension));
   }
 
-  async search(
-    query: Float32Array,
+  async search(query: Float32Array, k: number, budgetMs?: number): Promise<readonly Neighbour[]> {
+    const [found] = await this.searchAll([query], k, budgetMs);
+    return found!;
+  }
+
+  async searchAll(
+    vectors: readonly Float32Array[],
     k: number,
     budgetMs = DEFAULT_BUDGET_MS,
-  ): Promise<readonly Neighbour[]> {
-    const unit = unitVector(query, this.#options.dimension);
+  ): Promise<readonly (readonly Neighbour[])[]> {
+    const { dimension } = this.#options;
+    const units = vectors.map((vector) => unitVector(vector, dimension));
     const wanted = Math.floor(Math.min(k, this.size));
-    if (!(wanted > 0)) return [];
-    const table = this.#table;
-    const top = new TopNeighbours(wanted + SPARE);
-    const search = { table, query: unit, top, deadline: performance.now() + budgetMs };
+    if (!(wanted > 0)) return units.map(() => []);
+    const queries = units.map((unit) => new Query(unit, strideOf(dimension), wanted + SPARE));
+    const search = { table: this.#table, queries, deadline: performance.now() + budgetMs };
     if (!(await this.#askGraph(search, wanted + SPARE))) await this.#compare(search);
-    let found = this.#live(top);
-    if (found.length < Math.min(wanted, this.size)) {
+    let found = queries.map((query) => this.#live(query));
+    if (found.some(({ length }) => length < Math.min(wanted, this.size))) {
       // Nearly all that was found has been removed meanwhile.
       await this.#compare(search);
-      found = this.#live(top);
+      found = queries.map((query) => this.#live(query));
     }
-    return found.slice(0, wanted);
+    return found.map((neighbours) => neighbours.slice(0, wanted));
   }
 
   close(): void {
     this.#isClosed = true;
     this.#dropGraphs();
     this.#options.graphs.users.delete(this);
-    this.#table = new VectorTable(this.#options.dimension, 0);
+    this.#table = new VectorTable(this.#options.dimension, null);
   }
 
   onGraphsUp(): void {
@@ -158,16 +172,19 @@ export class ScopeIndex implements VectorIndex, GraphUser {
   async #askGraph(search: Search, k: number): Promise<boolean> {
     const graph = this.#graph;
     if (!graph || graph.lag > TAIL) return false;
-    const { table, query, top } = search;
+    const { table, queries } = search;
     const known = graph.confirmedUpTo;
-    let labels: Uint32Array | null | undefined;
-    const answer = graph.ask(query, k).then((found) => void (labels = found));
+    let labels: readonly Uint32Array[] | null | undefined;
+    const units = queries.map(({ unit }) => unit);
+    const answer = graph.ask(units, k).then((found) => void (labels = found));
     await within(answer, PATIENCE * (search.deadline - performance.now()));
     if (labels === undefined) await this.#compare(search, () => labels !== undefined);
     if (labels === null) return false;
     const unsure = table.take(known, 2 * TAIL).labels;
-    for (const label of [...(labels ?? []), ...unsure]) {
-      if (table.has(label)) top.offer(label, table.similarity(label, query));
+    for (const [at, { unit, top }] of queries.entries()) {
+      for (const label of [...(labels?.[at] ?? []), ...unsure]) {
+        if (table.has(label)) top.offer(label, table.similarity(label, unit));
+      }
     }
     return true;
   }
@@ -178,7 +195,7 @@ export class ScopeIndex implements VectorIndex, GraphUser {
     await bruteForce({ ...search, deadline, isSettled }, this.#options.turns);
   }
 
-  #live(top: TopNeighbours): readonly Neighbour[] {
+  #live({ top }: Query): readonly Neighbour[] {
     return top.list((label) => this.#table.has(label));
   }
 

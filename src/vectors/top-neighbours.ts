@@ -1,4 +1,5 @@
-// The best k of a search so far. k is small, so a sorted list beats a heap.
+// The best k of a search so far. k is small, so a sorted list beats a heap. Most of what is offered is soon displaced:
+// numbers in place make no garbage.
 
 export interface Neighbour {
   readonly label: number;
@@ -7,36 +8,53 @@ export interface Neighbour {
 }
 
 export class TopNeighbours {
-  readonly #best: Neighbour[] = [];
-  readonly #k: number;
-  #threshold = -Infinity;
+  /** [k], best first. */
+  readonly #labels: Uint32Array;
+  readonly #similarities: Float64Array;
+  #length = 0;
 
   constructor(k: number) {
-    this.#k = k;
+    this.#labels = new Uint32Array(k);
+    this.#similarities = new Float64Array(k);
   }
 
   /** What a similarity must reach to have a chance; most do not. */
   get threshold(): number {
-    return this.#threshold;
+    const k = this.#similarities.length;
+    return this.#length < k ? -Infinity : this.#similarities[k - 1]!;
   }
 
   /** The same label may be offered again: it counts once. */
   offer(label: number, similarity: number): void {
-    const best = this.#best;
-    let at = best.length;
-    while (at > 0 && isBehind(best[at - 1]!, label, similarity)) at--;
-    if (best.some((other) => other.label === label)) return;
-    if (at >= this.#k) return;
-    best.splice(at, 0, { label, similarity });
-    if (best.length > this.#k) best.pop();
-    if (best.length === this.#k) this.#threshold = best[this.#k - 1]!.similarity;
+    let at = this.#length;
+    while (at > 0 && this.#isBehind(at - 1, label, similarity)) at--;
+    if (at >= this.#labels.length) return;
+    if (this.#has(label)) return;
+    const end = Math.min(this.#length, this.#labels.length - 1);
+    this.#labels.copyWithin(at + 1, at, end);
+    this.#similarities.copyWithin(at + 1, at, end);
+    this.#labels[at] = label;
+    this.#similarities[at] = similarity;
+    this.#length = end + 1;
   }
 
   /** Best first, ties by label; only labels that `isLive` knows. */
   list(isLive: (label: number) => boolean): Neighbour[] {
-    return this.#best.filter(({ label }) => isLive(label));
+    const best: Neighbour[] = [];
+    for (let i = 0; i < this.#length; i++) {
+      const label = this.#labels[i]!;
+      if (isLive(label)) best.push({ label, similarity: this.#similarities[i]! });
+    }
+    return best;
+  }
+
+  #has(label: number): boolean {
+    for (let i = 0; i < this.#length; i++) if (this.#labels[i] === label) return true;
+    return false;
+  }
+
+  #isBehind(at: number, label: number, similarity: number): boolean {
+    const other = this.#similarities[at]!;
+    return other < similarity || (other === similarity && this.#labels[at]! > label);
   }
 }
-
-const isBehind = (other: Neighbour, label: number, similarity: number): boolean =>
-  other.similarity < similarity || (other.similarity === similarity && other.label > label);

@@ -1,13 +1,15 @@
 // All scopes of a process: an index each, one graph process for those that outgrow brute force.
 import { Graphs } from './graphs/graphs.ts';
+import type { Products } from './products.ts';
 import { ScopeIndex, type VectorIndex } from './scope-index.ts';
 import { Turns } from './turns.ts';
+import { openScanner } from './vector-table.ts';
 
 /**
- * Vectors of one scope that are compared one by one: 0.4 ms at 128 dimensions. A prompt asks for six passages, so at
- * 5,000 a look-up would take 10 ms, where the graph takes 2.
+ * Numbers of one scope that are compared one by one: 62,500 vectors of 128. Six passages take 3 ms then, as a graph
+ * does, which needs a process of its own and ten times the memory, and overlooks some.
  */
-const DEFAULT_BRUTE_FORCE_LIMIT = 1_500;
+const COMPARED_NUMBERS = 8_000_000;
 
 export interface VectorIndexesOptions {
   readonly dimension: number;
@@ -27,10 +29,13 @@ export class VectorIndexes {
   readonly #turns = new Turns();
   readonly #dimension: number;
   readonly #bruteForceLimit: number;
+  readonly #products: Products | null;
 
   constructor(options: VectorIndexesOptions) {
     this.#dimension = options.dimension;
-    this.#bruteForceLimit = options.bruteForceLimit ?? DEFAULT_BRUTE_FORCE_LIMIT;
+    const fewest = Math.floor(COMPARED_NUMBERS / options.dimension);
+    this.#bruteForceLimit = options.bruteForceLimit ?? fewest;
+    this.#products = openScanner(options.dimension);
     this.#graphs = new Graphs({
       dimension: options.dimension,
       library: options.library ?? 'hnswlib-node',
@@ -50,6 +55,7 @@ export class VectorIndexes {
     return new ScopeIndex({
       dimension: this.#dimension,
       bruteForceLimit: this.#bruteForceLimit,
+      products: this.#products,
       graphs: this.#graphs,
       turns: this.#turns,
     });

@@ -1,35 +1,39 @@
 // The vectors of one scope: the truth that every search is checked against and every graph is filled from.
 // Slots are dense (a removed vector's place is taken by the last one), in chunks: growth never copies more than
 // one chunk, so it never stops the event loop.
-import { ByteChunk, FloatChunk, type Chunk } from './chunk.ts';
+import { Chunk } from './chunk.ts';
 import { LabelSlots } from './label-slots.ts';
-import type { TopNeighbours } from './top-neighbours.ts';
+import { openProducts, STRIDE_UNIT, type Products } from './products.ts';
+import type { Query } from './query.ts';
 
 /** Vectors a chunk. The first one starts small: most scopes hold a handful. */
 const CHUNK = 1_024;
 const FIRST = 8;
-/** Numbers that one step of a scan multiplies: about 0.1 ms. */
-const STEP = 65_536;
-/** Additions from one chunk that becomes bytes to the next: all at once would take milliseconds. */
-const SHRINK_EVERY = 64;
+/** Products of numbers in one step of a scan: about 0.1 ms. */
+const STEP = 2 ** 20;
 const MAX_LABEL = 2 ** 32 - 1;
+
+/** Numbers of a stored vector, zeros at its end among them. */
+export const strideOf = (dimension: number): number =>
+  STRIDE_UNIT * Math.ceil(dimension / STRIDE_UNIT);
+
+/** For the scans of all tables with vectors of a dimension, which take turns. */
+export const openScanner = (dimension: number): Products | null =>
+  openProducts(strideOf(dimension), CHUNK);
 
 export class VectorTable {
   readonly dimension: number;
-  readonly #exactUpTo: number;
+  readonly #stride: number;
+  readonly #products: Products | null;
   readonly #chunks: Chunk[] = [];
   readonly #slots = new LabelSlots();
-  readonly #moving: Float32Array;
-  readonly #stepSize: number;
   #size = 0;
   #nextLabel = 0;
 
-  /** With more than `exactUpTo` vectors they are kept as bytes. */
-  constructor(dimension: number, exactUpTo: number) {
+  constructor(dimension: number, products: Products | null) {
     this.dimension = dimension;
-    this.#exactUpTo = exactUpTo;
-    this.#moving = new Float32Array(dimension);
-    this.#stepSize = Math.max(1, Math.floor(STEP / dimension));
+    this.#stride = strideOf(dimension);
+    this.#products = products;
   }
 
   get size(): number {
@@ -53,8 +57,11 @@ export class VectorTable {
   add(unit: Float32Array): number {
     if (this.#nextLabel === MAX_LABEL) throw new RangeError('This index has used all its labels.');
     const label = this.#nextLabel++;
-    if (this.#size > this.#exactUpTo && label % SHRINK_EVERY === 0) this.#shrinkOne();
-    this.#put(this.#size++, label, unit);
+    const slot = this.#size++;
+    const chunk = this.#room(slot);
+    chunk.write(slot % CHUNK, unit);
+    chunk.labels[slot % CHUNK] = label;
+    this.#slots.set(label, slot);
     return label;
   }
 
@@ -65,8 +72,8 @@ export class VectorTable {
     const last = --this.#size;
     const chunk = this.#chunks.at(-1)!;
     if (slot !== last) {
-      chunk.read(last % CHUNK, this.#moving);
-      this.#put(slot, chunk.labels[last % CHUNK]!, this.#moving);
+      this.#chunkOf(slot).move(slot % CHUNK, chunk, last % CHUNK);
+      this.#slots.set(chunk.labels[last % CHUNK]!, slot);
     }
     if (last % CHUNK === 0) this.#chunks.pop();
     return true;
@@ -93,12 +100,13 @@ export class VectorTable {
    * Offers a few vectors below slot `end`; returns the slot to go on with, 0 at the end. Scans go downwards, so
    * that a vector that a removal moves between two steps may be seen twice but is never overlooked.
    */
-  scanStep(end: number, query: Float32Array, top: TopNeighbours): number {
+  scanStep(end: number, queries: readonly Query[]): number {
     const stop = Math.min(end, this.#size);
     if (stop === 0) return 0;
     const first = Math.floor((stop - 1) / CHUNK) * CHUNK;
-    const start = Math.max(first, stop - this.#stepSize);
-    this.#chunkOf(start).scan(query, start - first, stop - first, top);
+    const step = Math.max(1, Math.floor(STEP / (this.#stride * queries.length)));
+    const start = Math.max(first, stop - step);
+    this.#chunkOf(start).scan(start - first, stop - first, queries, this.#products);
     return start;
   }
 
@@ -106,44 +114,15 @@ export class VectorTable {
     return this.#chunks[Math.floor(slot / CHUNK)]!;
   }
 
-  #put(slot: number, label: number, unit: Float32Array): void {
-    const at = slot % CHUNK;
-    const number = Math.floor(slot / CHUNK);
+  /** The chunk of a slot behind the last one, grown where it is full. */
+  #room(slot: number): Chunk {
+    const [number, at] = [Math.floor(slot / CHUNK), slot % CHUNK];
     const chunk = this.#chunks[number];
-    if (!chunk) this.#chunks.push(this.#newChunk(number === 0 ? FIRST : CHUNK));
-    else if (at >= chunk.labels.length) this.#replace(number, this.#newChunk(2 * at), at);
-    const target = this.#chunks[number]!;
-    target.write(at, unit);
-    target.labels[at] = label;
-    this.#slots.set(label, slot);
-  }
-
-  #newChunk(capacity: number): Chunk {
-    const fits = Math.min(CHUNK, capacity);
-    return this.#size > this.#exactUpTo
-      ? new ByteChunk(fits, this.dimension)
-      : new FloatChunk(fits, this.dimension);
-  }
-
-  /** Moves the first `count` vectors of a chunk. */
-  #replace(number: number, to: Chunk, count: number): void {
-    const from = this.#chunks[number]!;
-    for (let at = 0; at < count; at++) {
-      from.read(at, this.#moving);
-      to.write(at, this.#moving);
-    }
-    to.labels.set(from.labels.subarray(0, count));
-    this.#chunks[number] = to;
-  }
-
-  #shrinkOne(): void {
-    const number = this.#chunks.findIndex((chunk) => chunk instanceof FloatChunk);
-    if (number < 0) return;
-    const count = Math.min(CHUNK, this.#size - number * CHUNK);
-    this.#replace(
-      number,
-      new ByteChunk(this.#chunks[number]!.labels.length, this.dimension),
-      count,
-    );
+    if (chunk && at < chunk.labels.length) return chunk;
+    const capacity = chunk ? Math.min(CHUNK, 2 * at) : number === 0 ? FIRST : CHUNK;
+    const larger = new Chunk(capacity, this.#stride);
+    for (let i = 0; i < at; i++) larger.move(i, chunk!, i);
+    this.#chunks[number] = larger;
+    return larger;
   }
 }

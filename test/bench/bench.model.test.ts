@@ -80,9 +80,11 @@ describe('bench load', () => {
       expect(run.requestsPerSecond).toBeGreaterThan(0);
       expect(run.ttftMs.p95).toBeGreaterThanOrEqual(run.ttftMs.p50);
       expect(run.hitRate > 0).toBe(run.reuse === 'on');
-      expect(run.waitRatioMax === undefined).toBe(run.scheduler === 'fifo');
+      const isLast = run.reuse === 'on' && run.scheduler === 'reuse-aware';
+      expect(run.sameArrivals !== undefined).toBe(isLast);
     }
-    expect(table.trim().split('\n')).toHaveLength(6);
+    expect(report.runs[3]!.sameArrivals!.waitRatioMax).toBeGreaterThan(0);
+    expect(table.trim().split('\n')).toHaveLength(7);
   }, 180_000);
 });
 

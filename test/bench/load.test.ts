@@ -1,9 +1,9 @@
 // The parts of `bench load` on a real sidecar before the tiny engine; the whole suite with its processes is run by
 // bench.model.test.ts.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { replayClosedLoop } from '../../src/bench/load/closed-loop.ts';
+import { replayArrivals, replayClosedLoop } from '../../src/bench/load/replay-trace.ts';
 import { summarise, type Served } from '../../src/bench/load/load-run.ts';
-import { waitRatios } from '../../src/bench/load/wait-ratio.ts';
+import { compareWaits } from '../../src/bench/load/wait-ratio.ts';
 import type { TraceRequest } from '../../src/bench/trace-file.ts';
 import { serveTiny } from '../support/served.ts';
 
@@ -31,11 +31,11 @@ let [off, on]: Served[] = [];
 let answered = 0;
 beforeAll(async () => {
   const replay = (reuse: 'on' | 'off') => {
-    const loop = { url: tiny.url, trace, concurrency: 2, maxTokens: 3, reuse };
+    const loop = { url: tiny.url, trace, maxTokens: 3, reuse };
     const onAnswer = (): void => {
       answered++;
     };
-    return replayClosedLoop({ ...loop, onAnswer });
+    return replayClosedLoop({ ...loop, onAnswer }, 2);
   };
   off = await replay('off');
   on = await replay('on');
@@ -55,6 +55,22 @@ describe('bench load', () => {
     expect(warm.promptTokens).toBe(cold.promptTokens);
   });
 
+  it('sends requests again when they were sent, not when others are answered', async () => {
+    const sentMs = [0, 10, 300, 20];
+    const again = await replayArrivals(
+      { url: tiny.url, trace, maxTokens: 3, reuse: 'on', onAnswer: () => undefined },
+      sentMs,
+    );
+    expect(again.answers.map(({ promptTokens }) => promptTokens)).toEqual(
+      on!.answers.map(({ promptTokens }) => promptTokens),
+    );
+    again.sentMs.forEach((ms, at) => expect(ms - sentMs[at]!).toBeGreaterThan(-2));
+    expect(Math.max(...again.sentMs)).toBe(again.sentMs[2]);
+    // Of the closed loop: two at once, the others when these are answered.
+    const [a, b, ...later] = on!.sentMs;
+    expect(Math.max(a!, b!)).toBeLessThan(Math.min(...later));
+  });
+
   it('takes no receipts that do not add up', () => {
     expect(() => summarise(on!, 'off')).toThrow(/reuse off: a receipt/);
     const lost = on!.answers.map((answer) => ({
@@ -66,9 +82,10 @@ describe('bench load', () => {
   });
 
   it('compares each request with itself', () => {
-    const served = (...ttft: number[]): Served =>
-      ({ answers: ttft.map((ttftMs) => ({ ttftMs })), elapsedMs: 1 }) as unknown as Served;
-    expect(waitRatios(served(100, 400, 10), served(50, 900, 10))).toMatchObject({
+    const served = (...ttft: number[]) =>
+      ({ answers: ttft.map((ttftMs) => ({ ttftMs })) }) as unknown as Served;
+    expect(compareWaits(served(100, 400, 10), served(50, 900, 10))).toMatchObject({
+      ttftMeanMs: { fifo: 170, reuseAware: 320 },
       waitRatioMax: 2.25,
       longestWait: { request: 1, fifoMs: 400, reuseAwareMs: 900 },
     });

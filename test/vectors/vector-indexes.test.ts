@@ -49,11 +49,16 @@ describe('a small scope', () => {
     const { vectors, world } = fill(index, LIMIT);
     for (let i = 0; i < 50; i++) {
       const query = world.member();
-      const found = await index.search(query, 7);
-      expect(found.map(({ label }) => label)).toEqual(nearest(vectors, query, 7));
-      for (const { label, similarity } of found) {
-        expect(similarity).toBeCloseTo(cosine(vectors.get(label)!, query), 5);
-        expect(index.similarity(label, query)).toBe(similarity);
+      const [found, same] = await index.searchAll([query, query], 7);
+      const all = [...vectors.keys()].map((label) => {
+        return { label, similarity: index.similarity(label, query) };
+      });
+      all.sort((a, b) => b.similarity - a.similarity || a.label - b.label);
+      expect(found).toEqual(all.slice(0, 7));
+      expect(same).toEqual(found);
+      for (const { label, similarity } of all) {
+        // Vectors are kept in bytes.
+        expect(Math.abs(similarity - cosine(vectors.get(label)!, query))).toBeLessThan(6e-3);
       }
     }
     expect(all.childPid).toBeUndefined();

@@ -6,6 +6,8 @@ import { percentile } from '../statistics.ts';
 /** The answers in the trace's order. */
 export interface Served {
   readonly answers: readonly TimedAnswer[];
+  /** When each request was sent, behind the start. */
+  readonly sentMs: readonly number[];
   readonly elapsedMs: number;
 }
 
@@ -22,14 +24,21 @@ export interface LoadRun {
   readonly maxWaitMs: number;
   readonly promptTokens: number;
   readonly outcomes: Readonly<Record<string, number>>;
-  /**
-   * Reuse-aware runs only: each request's time to the first token over that of the same request in the fifo run, the
-   * largest and the 95th percentile.
-   */
-  readonly waitRatioMax?: number;
-  readonly waitRatioP95?: number;
+  /** Reuse-aware runs with reuse only. */
+  readonly sameArrivals?: SameArrivals;
+}
+
+/**
+ * The requests of the fifo run, sent once more at the same moments under the reuse-aware scheduler. Two closed loops
+ * have other queues: a client asks when it is answered.
+ */
+export interface SameArrivals {
+  readonly ttftMeanMs: { readonly fifo: number; readonly reuseAware: number };
+  /** Each request's time to the first token over that under fifo: the largest and the 95th percentile. */
+  readonly waitRatioMax: number;
+  readonly waitRatioP95: number;
   /** The request with the largest ratio, by its place in the trace. */
-  readonly longestWait?: {
+  readonly longestWait: {
     readonly request: number;
     readonly fifoMs: number;
     readonly reuseAwareMs: number;
@@ -50,7 +59,7 @@ function checkReceipt(answer: TimedAnswer, reuse: 'on' | 'off'): void {
 }
 
 export function summarise(
-  { answers, elapsedMs }: Served,
+  { answers, elapsedMs }: Pick<Served, 'answers' | 'elapsedMs'>,
   reuse: 'on' | 'off',
 ): Omit<LoadRun, 'concurrency' | 'reuse' | 'scheduler'> {
   for (const answer of answers) checkReceipt(answer, reuse);

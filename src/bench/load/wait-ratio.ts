@@ -1,12 +1,15 @@
 // Whether reordering makes anybody wait: the time to the first token of every request under the reuse-aware scheduler,
 // over that of the same request under fifo.
 import { percentile } from '../statistics.ts';
-import type { LoadRun, Served } from './load-run.ts';
+import type { SameArrivals, Served } from './load-run.ts';
 
-export function waitRatios(
-  fifo: Served,
-  reuseAware: Served,
-): Required<Pick<LoadRun, 'waitRatioMax' | 'waitRatioP95' | 'longestWait'>> {
+type Answered = Pick<Served, 'answers'>;
+
+const meanTtft = ({ answers }: Answered): number =>
+  answers.reduce((sum, { ttftMs }) => sum + ttftMs, 0) / answers.length;
+
+/** Both runs with the same arrivals. */
+export function compareWaits(fifo: Answered, reuseAware: Answered): SameArrivals {
   const pairs = fifo.answers.map(({ ttftMs: fifoMs }, request) => {
     const reuseAwareMs = reuseAware.answers[request]!.ttftMs;
     return { request, fifoMs, reuseAwareMs, ratio: reuseAwareMs / fifoMs };
@@ -15,6 +18,7 @@ export function waitRatios(
   const worst = pairs.reduce((a, b) => (b.ratio > a.ratio ? b : a));
   const { request, fifoMs, reuseAwareMs } = worst;
   return {
+    ttftMeanMs: { fifo: meanTtft(fifo), reuseAware: meanTtft(reuseAware) },
     waitRatioMax: worst.ratio,
     waitRatioP95: percentile(ratios, 0.95),
     longestWait: { request, fifoMs, reuseAwareMs },

@@ -2,7 +2,7 @@
 // pauses when it dies, ends it when it hangs. Whoever waits for an answer is told at once that none will come.
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { FromGraphs, GraphSettings, Question, ToGraphs } from './graph-messages.ts';
+import type { FromGraphs, GraphSettings, ToGraphs } from './graph-messages.ts';
 
 export interface GraphLinkOptions {
   readonly settings: GraphSettings;
@@ -44,9 +44,7 @@ function start(settings: GraphSettings): ChildProcess {
 
 export class GraphLink {
   readonly #options: GraphLinkOptions;
-  readonly #questions = new Map<number, (labels: Uint32Array | null) => void>();
-  /** Not sent yet. */
-  #asking: Question[] = [];
+  readonly #questions = new Map<number, (labels: readonly Uint32Array[] | null) => void>();
   #child: ChildProcess | null = null;
   #isUp = false;
   #isClosed = false;
@@ -103,12 +101,18 @@ export class GraphLink {
     this.#child.send(message, () => undefined);
   }
 
-  /** Labels, best first; null when no answer will come. */
-  ask(graph: number, query: Float32Array, k: number): Promise<Uint32Array | null> {
+  /** For each query labels, best first; null when no answer will come. */
+  ask(
+    graph: number,
+    queries: readonly Float32Array[],
+    k: number,
+  ): Promise<readonly Uint32Array[] | null> {
     if (!this.#isUp) return Promise.resolve(null);
     const id = this.freshId();
-    if (this.#asking.push({ graph, id, query, k }) === 1) queueMicrotask(() => this.#askAll());
-    return new Promise((resolve) => this.#questions.set(id, resolve));
+    return new Promise((resolve) => {
+      this.#questions.set(id, resolve);
+      this.send({ type: 'search', graph, id, queries, k });
+    });
   }
 
   /** Resolves when no process is left. It has nothing to save, so it is not asked. */
@@ -128,13 +132,6 @@ export class GraphLink {
     });
   }
 
-  /** Whatever was asked in this turn; when the process was lost meanwhile, everybody has been told. */
-  #askAll(): void {
-    const questions = this.#asking.filter(({ id }) => this.#questions.has(id));
-    this.#asking = [];
-    if (questions.length > 0) this.send({ type: 'search', questions });
-  }
-
   #receive(message: FromGraphs): void {
     this.#silentLooks = 0;
     if (message.type === 'ready') {
@@ -148,10 +145,8 @@ export class GraphLink {
       this.#owed--;
       this.#options.owner.onAdded(message.graph, message.upTo);
     } else {
-      for (const { id, labels } of message.answers) {
-        this.#questions.get(id)?.(labels);
-        this.#questions.delete(id);
-      }
+      this.#questions.get(message.id)?.(message.labels);
+      this.#questions.delete(message.id);
     }
   }
 

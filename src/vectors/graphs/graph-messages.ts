@@ -13,28 +13,21 @@ export type ToGraphs =
     }
   | { readonly type: 'remove'; readonly graph: number; readonly labels: Uint32Array }
   | { readonly type: 'drop'; readonly graph: number }
-  /** What is asked together travels together: a message costs as much as a search. */
-  | { readonly type: 'search'; readonly questions: readonly Question[] };
-
-export interface Question {
-  readonly graph: number;
-  readonly id: number;
-  /** [dimension], a unit vector. */
-  readonly query: Float32Array;
-  readonly k: number;
-}
-
-/** Labels only: similarities are computed where the vectors are. */
-export interface Answer {
-  readonly id: number;
-  readonly labels: Uint32Array;
-}
+  /** queries: unit vectors, [dimension]. What is asked together travels together: a message costs as much as a search. */
+  | {
+      readonly type: 'search';
+      readonly graph: number;
+      readonly id: number;
+      readonly queries: readonly Float32Array[];
+      readonly k: number;
+    };
 
 export type FromGraphs =
   | { readonly type: 'ready' }
   | { readonly type: 'unavailable'; readonly why: string }
   | { readonly type: 'added'; readonly graph: number; readonly upTo: number }
-  | { readonly type: 'found'; readonly answers: readonly Answer[] };
+  /** For each query labels only: similarities are computed where the vectors are. */
+  | { readonly type: 'found'; readonly id: number; readonly labels: readonly Uint32Array[] };
 
 /** What the process is started with, as its argument in JSON. */
 export interface GraphSettings {

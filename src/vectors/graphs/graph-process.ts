@@ -53,10 +53,9 @@ function receive(library: Library, message: ToGraphs): void {
   if (message.type === 'open') {
     graphs.set(message.graph, new Graph(library, settings, message.capacity));
   } else if (message.type === 'search') {
-    const answers = message.questions.map(({ graph, id, query, k }) => {
-      return { id, labels: graphs.get(graph)?.search(query, k) ?? new Uint32Array() };
-    });
-    tell({ type: 'found', answers });
+    const { graph, id, queries, k } = message;
+    const labels = queries.map((query) => graphs.get(graph)?.search(query, k) ?? new Uint32Array());
+    tell({ type: 'found', id, labels });
   } else if (message.type === 'drop') {
     graphs.delete(message.graph);
     // A graph's memory is native: the collector does not feel how much hangs on a small object.

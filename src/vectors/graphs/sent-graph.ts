@@ -81,9 +81,9 @@ export class SentGraph {
     this.#link.send({ ...add, labels: Uint32Array.from(labels) });
   }
 
-  /** Labels, best first, some of which may be gone; null when no answer will come. */
-  ask(query: Float32Array, k: number): Promise<Uint32Array | null> {
-    return this.#link.ask(this.id, query, k);
+  /** For each query labels, best first, some of which may be gone; null when no answer will come. */
+  ask(queries: readonly Float32Array[], k: number): Promise<readonly Uint32Array[] | null> {
+    return this.#link.ask(this.id, queries, k);
   }
 
   drop(): void {
