@@ -234,7 +234,9 @@ export class SimilarPrompts {
       const rarity = table.rarity(passage);
       if (!vector) return [];
       const weight = (range.end - range.start) * rarity;
-      return [{ range, stored: passage ?? null, vector, weight, rarity }];
+      // Where all that have it are too old, it is searched for like new text.
+      const isStored = passage?.donors.some(({ storedAt }) => storedAt >= query.since);
+      return [{ range, stored: isStored ? passage! : null, vector, weight, rarity }];
     });
   }
 

@@ -88,6 +88,19 @@ describe('SimilarPrompts', () => {
     expect(readText(donors[2]!.tokens, pair!.source.start, pair!.source.end)).toContain('skin0');
   });
 
+  it('looks for what resembles a passage that only prompts have which are too old', async () => {
+    const { similar } = open();
+    const [old, fresh] = [
+      donorOf(wards[0]!, { storedAt: 1 }),
+      donorOf(reworded(wards[0]!), { storedAt: 10 }),
+    ];
+    similar.add(old);
+    similar.add(fresh);
+    await similar.settled();
+    expect((await similar.search(query(wards[0]!, { since: 5 }))).best).toEqual([fresh]);
+    expect((await similar.search(query(wards[0]!))).best[0]).toBe(old);
+  });
+
   it('sees only its own scope', async () => {
     const { similar } = open();
     similar.add(donorOf(wards[0]!, { scope: 'b' }));

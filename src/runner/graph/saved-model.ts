@@ -185,8 +185,8 @@ export class GraphBuilder {
     return this.#add(this.#newName(op), op, inputs, attr);
   }
 
-  /** The serialised SavedModel: the content of `saved_model.pb`. */
-  encode(): Uint8Array {
+  /** The serialised SavedModel: the content of `saved_model.pb`. Without nodes it only tells what the signatures are. */
+  encode({ withNodes }: { readonly withNodes: boolean }): Uint8Array {
     const ports = (map: Map<string, Port>): object =>
       Object.fromEntries(
         [...map].map(([key, { name, dtype, shape }]) => [
@@ -204,7 +204,7 @@ export class GraphBuilder {
       metaGraphs: [
         {
           metaInfo: { tags: [TAG] },
-          graph: { node: this.#nodes, versions: { producer: PRODUCER } },
+          graph: { node: withNodes ? this.#nodes : [], versions: { producer: PRODUCER } },
           signatures: Object.fromEntries(signatures) as object,
         },
       ],
