@@ -19,6 +19,12 @@ export interface TimedRequest {
   readonly cacheControl?: string;
 }
 
+/** By part: in the sidecar for another request's prompt, and what the runner's receipt says. */
+export interface AnswerTimings extends ReceiptTimings {
+  /** Milliseconds, as all of them. */
+  readonly waitedMs: number;
+}
+
 export interface TimedAnswer {
   readonly ttftMs: number;
   readonly text: string;
@@ -29,8 +35,7 @@ export interface TimedAnswer {
   readonly importedTokens: number;
   readonly recomputedTokens: number;
   readonly chargedRecompute: number;
-  /** Milliseconds by part, as the runner's receipt says. */
-  readonly timings: ReceiptTimings;
+  readonly timings: AnswerTimings;
 }
 
 interface Chunk {
@@ -49,7 +54,7 @@ interface Usage {
       readonly imported_tokens: number;
       readonly recomputed_tokens: number;
       readonly charged_recompute: number;
-      readonly timings: ReceiptTimings;
+      readonly timings: AnswerTimings;
     };
   };
 }

@@ -1,9 +1,9 @@
 // The parts of `bench load` on a real sidecar before the tiny engine; the whole suite with its processes is run by
 // bench.model.test.ts.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { replayArrivals, replayClosedLoop } from '../../src/bench/load/replay-trace.ts';
+import { againstFifo } from '../../src/bench/load/against-fifo.ts';
+import { replayClosedLoop } from '../../src/bench/load/closed-loop.ts';
 import { summarise, type Served } from '../../src/bench/load/load-run.ts';
-import { compareWaits } from '../../src/bench/load/wait-ratio.ts';
 import type { TraceRequest } from '../../src/bench/trace-file.ts';
 import { serveTiny } from '../support/served.ts';
 
@@ -31,11 +31,11 @@ let [off, on]: Served[] = [];
 let answered = 0;
 beforeAll(async () => {
   const replay = (reuse: 'on' | 'off') => {
-    const loop = { url: tiny.url, trace, maxTokens: 3, reuse };
+    const loop = { url: tiny.url, trace, concurrency: 2, maxTokens: 3, reuse };
     const onAnswer = (): void => {
       answered++;
     };
-    return replayClosedLoop({ ...loop, onAnswer }, 2);
+    return replayClosedLoop({ ...loop, onAnswer });
   };
   off = await replay('off');
   on = await replay('on');
@@ -55,22 +55,6 @@ describe('bench load', () => {
     expect(warm.promptTokens).toBe(cold.promptTokens);
   });
 
-  it('sends requests again when they were sent, not when others are answered', async () => {
-    const sentMs = [0, 10, 300, 20];
-    const again = await replayArrivals(
-      { url: tiny.url, trace, maxTokens: 3, reuse: 'on', onAnswer: () => undefined },
-      sentMs,
-    );
-    expect(again.answers.map(({ promptTokens }) => promptTokens)).toEqual(
-      on!.answers.map(({ promptTokens }) => promptTokens),
-    );
-    again.sentMs.forEach((ms, at) => expect(ms - sentMs[at]!).toBeGreaterThan(-2));
-    expect(Math.max(...again.sentMs)).toBe(again.sentMs[2]);
-    // Of the closed loop: two at once, the others when these are answered.
-    const [a, b, ...later] = on!.sentMs;
-    expect(Math.max(a!, b!)).toBeLessThan(Math.min(...later));
-  });
-
   it('takes no receipts that do not add up', () => {
     expect(() => summarise(on!, 'off')).toThrow(/reuse off: a receipt/);
     const lost = on!.answers.map((answer) => ({
@@ -81,13 +65,25 @@ describe('bench load', () => {
     expect(() => summarise({ ...on!, answers: lost }, 'on')).toThrow(/reuse on: a receipt/);
   });
 
-  it('compares each request with itself', () => {
-    const served = (...ttft: number[]) =>
-      ({ answers: ttft.map((ttftMs) => ({ ttftMs })) }) as unknown as Served;
-    expect(compareWaits(served(100, 400, 10), served(50, 900, 10))).toMatchObject({
-      ttftMeanMs: { fifo: 170, reuseAware: 320 },
-      waitRatioMax: 2.25,
-      longestWait: { request: 1, fifoMs: 400, reuseAwareMs: 900 },
-    });
+  it('says what requests would have waited in order of arrival', () => {
+    const served = (...visits: readonly [sentMs: number, queueMs: number, ownMs: number][]) =>
+      ({
+        sentMs: visits.map(([sentMs]) => sentMs),
+        answers: visits.map(([, queueMs, ownMs]) => {
+          const timings = { queueMs, waitedMs: 5 };
+          return { ttftMs: 5 + queueMs + ownMs, timings };
+        }),
+      }) as unknown as Served;
+    // The first is being computed when a long one and a short one come; the short one goes first.
+    const { fifoTtftMeanMs, waitRatioMax, longestWait } = againstFifo(
+      served([0, 0, 100], [10, 110, 200], [20, 80, 20]),
+    );
+    // In order of arrival: 105; 95 + 200; 105 + 200 + ... of them all, 5 ms later than they were sent.
+    expect(longestWait).toEqual({ request: 1, fifoMs: 295, ms: 315 });
+    expect(waitRatioMax).toBeCloseTo(315 / 295);
+    expect(fifoTtftMeanMs).toBeCloseTo((105 + 295 + 305) / 3);
+    expect(on!.answers.every(({ timings }) => timings.waitedMs >= 0)).toBe(true);
+    // Nobody waits for anybody.
+    expect(againstFifo(served([0, 0, 10], [50, 0, 10])).waitRatioMax).toBe(1);
   });
 });

@@ -2,6 +2,7 @@
 import { KvShareError } from '../../errors.ts';
 import type { TimedAnswer } from '../../harness/index.ts';
 import { percentile } from '../statistics.ts';
+import type { AgainstFifo } from './against-fifo.ts';
 
 /** The answers in the trace's order. */
 export interface Served {
@@ -24,25 +25,8 @@ export interface LoadRun {
   readonly maxWaitMs: number;
   readonly promptTokens: number;
   readonly outcomes: Readonly<Record<string, number>>;
-  /** Reuse-aware runs with reuse only. */
-  readonly sameArrivals?: SameArrivals;
-}
-
-/**
- * The requests of the fifo run, sent once more at the same moments under the reuse-aware scheduler. Two closed loops
- * have other queues: a client asks when it is answered.
- */
-export interface SameArrivals {
-  readonly ttftMeanMs: { readonly fifo: number; readonly reuseAware: number };
-  /** Each request's time to the first token over that under fifo: the largest and the 95th percentile. */
-  readonly waitRatioMax: number;
-  readonly waitRatioP95: number;
-  /** The request with the largest ratio, by its place in the trace. */
-  readonly longestWait: {
-    readonly request: number;
-    readonly fifoMs: number;
-    readonly reuseAwareMs: number;
-  };
+  /** Reuse-aware runs only. */
+  readonly againstFifo?: AgainstFifo;
 }
 
 function checkReceipt(answer: TimedAnswer, reuse: 'on' | 'off'): void {

@@ -1,14 +1,13 @@
 // `bench load`: a trace, replayed by so many clients at once, each sending its next request when its last is answered;
 // every combination of reuse and scheduler through a `kvshare serve` of its own, so that each starts with nothing stored.
-// With reuse the requests of the fifo run are sent once more, at the same moments, to the other scheduler: who waits longer
-// for it than under fifo? Receipts are asserted: a run without reuse that reused something, or that lost tokens, is an error and no number.
+// Receipts are asserted: a run without reuse that reused something, or that lost tokens, is an error and no number.
 import { basename } from 'node:path';
 import { serveTenants } from '../../harness/index.ts';
 import { clinicTrace } from '../clinic-trace.ts';
 import { readTrace, type TraceRequest } from '../trace-file.ts';
-import { summarise, type LoadRun, type SameArrivals, type Served } from './load-run.ts';
-import { replayArrivals, replayClosedLoop, type Replay } from './replay-trace.ts';
-import { compareWaits } from './wait-ratio.ts';
+import { againstFifo } from './against-fifo.ts';
+import { replayClosedLoop } from './closed-loop.ts';
+import { summarise, type LoadRun, type Served } from './load-run.ts';
 import type { ServeOptions } from '../serve-options.ts';
 
 export interface LoadOptions extends ServeOptions {
@@ -32,84 +31,29 @@ export interface LoadReport {
 const reuses = ['off', 'on'] as const;
 const schedulers = ['fifo', 'reuse-aware'] as const;
 
-/** A server that has nothing stored, for one replay. */
 async function serveRun(
   trace: readonly TraceRequest[],
-  scheduler: LoadRun['scheduler'],
+  run: Pick<LoadRun, 'concurrency' | 'reuse' | 'scheduler'>,
   options: LoadOptions,
-  replay: (url: string) => Promise<Served>,
+  onAnswer: () => void,
 ): Promise<Served> {
   const names = [...new Set(trace.map(({ tenant }) => tenant))];
   const served = await serveTenants({
     tenants: names.map((name) => ({ name, key: `key-${name}` })),
-    args: ['--scheduler', scheduler, ...options.serveArgs],
+    args: ['--scheduler', run.scheduler, ...options.serveArgs],
     env: options.env,
   });
   try {
-    return await replay(served.url);
+    return await replayClosedLoop({
+      url: served.url,
+      trace,
+      concurrency: run.concurrency,
+      maxTokens: options.maxTokens,
+      reuse: run.reuse,
+      onAnswer,
+    });
   } finally {
     await served.close();
-  }
-}
-
-class LoadSuite {
-  readonly #options: LoadOptions;
-  readonly #trace: readonly TraceRequest[];
-  readonly #total: number;
-  #done = 0;
-
-  constructor(options: LoadOptions, trace: readonly TraceRequest[]) {
-    this.#options = options;
-    this.#trace = trace;
-    const replays = reuses.length * schedulers.length + 1;
-    this.#total = options.concurrency.length * replays * trace.length;
-  }
-
-  /** All combinations. */
-  async runs(concurrency: number): Promise<LoadRun[]> {
-    const runs: LoadRun[] = [];
-    for (const reuse of reuses) {
-      const fifo = await this.#closedLoop(concurrency, reuse, 'fifo');
-      runs.push({ concurrency, reuse, scheduler: 'fifo', ...summarise(fifo, reuse) });
-      const aware = await this.#closedLoop(concurrency, reuse, 'reuse-aware');
-      const run = {
-        concurrency,
-        reuse,
-        scheduler: 'reuse-aware',
-        ...summarise(aware, reuse),
-      } as const;
-      const sameArrivals = reuse === 'on' ? await this.#sameArrivals(concurrency, fifo) : null;
-      runs.push(sameArrivals ? { ...run, sameArrivals } : run);
-    }
-    return runs;
-  }
-
-  #closedLoop(concurrency: number, reuse: LoadRun['reuse'], scheduler: LoadRun['scheduler']) {
-    const label = `${concurrency} at once, reuse ${reuse}, ${scheduler}`;
-    return this.#serve(label, reuse, scheduler, (replay) => replayClosedLoop(replay, concurrency));
-  }
-
-  async #sameArrivals(concurrency: number, fifo: Served): Promise<SameArrivals> {
-    const label = `${concurrency} at once, reuse on, reuse-aware, when fifo's requests came`;
-    const aware = await this.#serve(label, 'on', 'reuse-aware', (replay) =>
-      replayArrivals(replay, fifo.sentMs),
-    );
-    return compareWaits(fifo, aware);
-  }
-
-  #serve(
-    label: string,
-    reuse: LoadRun['reuse'],
-    scheduler: LoadRun['scheduler'],
-    send: (replay: Replay) => Promise<Served>,
-  ): Promise<Served> {
-    const { maxTokens, onProgress } = this.#options;
-    const trace = this.#trace;
-    onProgress(this.#done, this.#total, label);
-    const onAnswer = (): void => onProgress(++this.#done, this.#total, label);
-    return serveRun(trace, scheduler, this.#options, (url) =>
-      send({ url, trace, maxTokens, reuse, onAnswer }),
-    );
   }
 }
 
@@ -117,9 +61,21 @@ export async function runLoad(options: LoadOptions): Promise<LoadReport> {
   const whole =
     options.trace === null ? clinicTrace(options.requests) : await readTrace(options.trace);
   const trace = whole.slice(0, options.requests);
-  const suite = new LoadSuite(options, trace);
+  const kinds = options.concurrency.flatMap((concurrency) =>
+    reuses.flatMap((reuse) => schedulers.map((scheduler) => ({ concurrency, reuse, scheduler }))),
+  );
+  const total = kinds.length * trace.length;
+  let done = 0;
   const runs: LoadRun[] = [];
-  for (const concurrency of options.concurrency) runs.push(...(await suite.runs(concurrency)));
+  for (const kind of kinds) {
+    const label = `${kind.concurrency} at once, reuse ${kind.reuse}, ${kind.scheduler}`;
+    options.onProgress(done, total, label);
+    const served = await serveRun(trace, kind, options, () => {
+      options.onProgress(++done, total, label);
+    });
+    const reordered = kind.scheduler === 'fifo' ? null : { againstFifo: againstFifo(served) };
+    runs.push({ ...kind, ...summarise(served, kind.reuse), ...reordered });
+  }
   return {
     suite: 'load',
     trace: options.trace === null ? 'built-in clinic' : basename(options.trace, '.jsonl'),
@@ -133,7 +89,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadReport> {
 export function formatLoad(report: LoadReport): string {
   const ms = (value: number): string => value.toFixed(0).padStart(7);
   const head =
-    'at once reuse scheduler     req/s  prompt tok/s  ttft p50    p95    mean  max queue  hit rate';
+    'at once reuse scheduler     req/s  prompt tok/s  ttft p50    p95    mean  max queue  hit rate  mean in order of arrival  longest wait against it';
   const rows = report.runs.map((run) =>
     [
       `${run.concurrency}`.padStart(7),
@@ -146,19 +102,11 @@ export function formatLoad(report: LoadReport): string {
       ms(run.ttftMs.mean).padStart(7),
       ms(run.maxWaitMs).padStart(10),
       `${(100 * run.hitRate).toFixed(1)} %`.padStart(9),
+      (run.againstFifo?.fifoTtftMeanMs.toFixed(0) ?? '-').padStart(24),
+      (run.againstFifo ? `${run.againstFifo.waitRatioMax.toFixed(2)}x` : '-').padStart(24),
     ].join(' '),
   );
   const { requests, promptTokens, newTokens } = report;
   const what = `${report.trace}: ${requests} requests, ${promptTokens} prompt tokens, ${newTokens} new tokens each; milliseconds`;
-  return [what, head, ...rows, ...report.runs.flatMap(formatSameArrivals)].join('\n');
-}
-
-function formatSameArrivals({ concurrency, sameArrivals }: LoadRun): string[] {
-  if (!sameArrivals) return [];
-  const { ttftMeanMs, waitRatioMax, waitRatioP95 } = sameArrivals;
-  const [fifo, aware] = [ttftMeanMs.fifo.toFixed(0), ttftMeanMs.reuseAware.toFixed(0)];
-  return [
-    `${concurrency} at once, fifo's requests at the same moments under reuse-aware: mean ttft ${aware} against ${fifo}, ` +
-      `longest wait ${waitRatioMax.toFixed(2)}x its fifo time, p95 ${waitRatioP95.toFixed(2)}x`,
-  ];
+  return [what, head, ...rows].join('\n');
 }
