@@ -24,6 +24,15 @@ const modelObject = ({ modelId }: SidecarContext): object => ({
   owned_by: 'kvshare',
 });
 
+/** To whoever may ask for completions: a key that is unknown there is unknown here. */
+const tellModels = (answer: (context: SidecarContext) => object): Endpoint => ({
+  method: 'GET',
+  handle: async (context, request, response) => {
+    await context.identify(request, { user: null });
+    sendJson(response, 200, answer(context));
+  },
+});
+
 export const planEndpoint: Endpoint = { method: 'POST', handle: handlePlan };
 
 const endpoints = new Map<string, Endpoint>([
@@ -35,27 +44,14 @@ const endpoints = new Map<string, Endpoint>([
     '/completions',
     { method: 'POST', handle: (context, ...http) => handleCompletion(context, 'text', ...http) },
   ],
-  [
-    '/models',
-    {
-      method: 'GET',
-      handle: (context, _request, response) =>
-        sendJson(response, 200, { object: 'list', data: [modelObject(context)] }),
-    },
-  ],
+  ['/models', tellModels((context) => ({ object: 'list', data: [modelObject(context)] }))],
 ]);
 
-function modelEndpoint(id: string): Endpoint {
-  return {
-    method: 'GET',
-    handle: (context, _request, response) => {
-      if (!context.modelNames.includes(id)) {
-        throw new KvShareError('model_not_found', 'This server does not serve that model.');
-      }
-      sendJson(response, 200, modelObject(context));
-    },
-  };
-}
+const modelEndpoint = (id: string): Endpoint =>
+  tellModels((context) => {
+    if (context.modelNames.includes(id)) return modelObject(context);
+    throw new KvShareError('model_not_found', 'This server does not serve that model.');
+  });
 
 /** All of them, for frameworks that want to know. */
 export const endpointPaths: readonly {

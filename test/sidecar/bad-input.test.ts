@@ -134,6 +134,32 @@ describe('bad requests get a 4xx with a code', () => {
     expect([method.status, method.headers.get('allow')]).toEqual([405, 'POST']);
   });
 
+  it.each(['/v1/models', '/v1/models/tiny', '/v1/models/none'])(
+    'tells at %s what it tells who may complete',
+    async (path) => {
+      const get = async (headers: Record<string, string>) => {
+        const response = await fetch(`${served.url}${path}`, { headers });
+        const { error } = (await response.json()) as { error?: { code: string } };
+        return [response.status, error?.code];
+      };
+      const known = path.endsWith('none') ? [404, 'model_not_found'] : [200, undefined];
+      const { authorization } = north;
+      for (const headers of [
+        bearer('stolen'),
+        bearer(''),
+        { authorization: authorization!.replace('Bearer', 'Basic') },
+      ]) {
+        const completed = await ask(served.url, '/v1/chat/completions', good, headers);
+        expect([completed.status, completed.body.error.code]).toEqual([401, 'invalid_api_key']);
+        expect(await get(headers)).toEqual([401, 'invalid_api_key']);
+      }
+      expect(await get(north)).toEqual(known);
+      // Private, and served all the same.
+      expect((await ask(served.url, '/v1/chat/completions', good)).status).toBe(200);
+      expect(await get({})).toEqual(known);
+    },
+  );
+
   it('echoes a request id, and only a sane one', async () => {
     const own = await ask(served.url, '/v1/chat/completions', good, {
       ...north,
