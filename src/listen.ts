@@ -1,5 +1,5 @@
 // An HTTP server that listens, or says why not; and one that stops at once.
-import type { Server, ServerOptions } from 'node:http';
+import { createServer, type Server, type ServerOptions } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { KvShareError } from './errors.ts';
 
@@ -14,14 +14,20 @@ export interface ListenOptions {
   /** 0 picks a free one. */
   readonly port: number;
   readonly host: string;
+  /** What sets the port, for messages. */
+  readonly flag?: string;
 }
 
 /** The port. Rejects with KvShareError `port_in_use`. */
-export async function listen(server: Server, { port, host }: ListenOptions): Promise<number> {
+export async function listen(
+  server: Server,
+  { port, host, flag = '--port' }: ListenOptions,
+): Promise<number> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const busy = error.code === 'EADDRINUSE';
-      reject(busy ? new KvShareError('port_in_use', `Port ${port} is in use.`) : error);
+      const message = `Port ${port} is in use: end what listens there, or set ${flag}.`;
+      reject(busy ? new KvShareError('port_in_use', message) : error);
     });
     server.listen(port, host, resolve);
   });
@@ -33,4 +39,19 @@ export async function closeNow(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeAllConnections();
   await closed;
+}
+
+/** Before what takes seconds, such as reading a model. Rejects with KvShareError `port_in_use`. */
+export async function checkFree(addresses: readonly ListenOptions[]): Promise<void> {
+  const held: Server[] = [];
+  try {
+    // Together: two of them may be the same.
+    for (const address of addresses) {
+      const server = createServer();
+      await listen(server, address);
+      held.push(server);
+    }
+  } finally {
+    await Promise.all(held.map(closeNow));
+  }
 }

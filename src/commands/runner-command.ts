@@ -1,6 +1,7 @@
 // `kvshare runner`: model + backend + engine behind the runner port. Sees token ids, never text.
 import { randomBytes } from 'node:crypto';
 import type { Settings } from '../config.ts';
+import { checkFree } from '../listen.ts';
 import { multipliesBf16, type Backend } from '../runner/backend/index.ts';
 import { loadEngine } from '../runner/load-engine.ts';
 import { serveRunner } from '../runner/server.ts';
@@ -20,6 +21,7 @@ function endWhenFailed({ failed }: Backend, log: Log): void {
 }
 
 export async function runnerCommand(settings: Settings): Promise<void> {
+  await checkFree([settings]);
   const stopTraces = await startTraces(settings, 'kvshare-runner');
   const log = createLog({ level: settings.logLevels.runner, name: 'runner' });
   const backend = await provisionBackend(settings);

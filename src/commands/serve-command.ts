@@ -4,12 +4,14 @@ import { logArgument } from '../config-log.ts';
 import { tracesEnvironment } from '../config-telemetry.ts';
 import { childEnvironment, type Settings } from '../config.ts';
 import { KvShareError } from '../errors.ts';
+import { checkFree } from '../listen.ts';
 import { RunnerClient } from '../runner/client.ts';
 import { announceReady, superviseRunner } from '../serve/index.ts';
 import { createLog, type Log } from '../telemetry/index.ts';
 import { runUntilSignal } from './run-until-signal.ts';
 import { startSidecar } from './sidecar-command.ts';
 import { openModelParts, openSidecarParts, type SidecarParts } from './sidecar-parts.ts';
+import { addressesOf } from './start-admin.ts';
 import { startTraces } from './start-traces.ts';
 
 const runnerArgs = (settings: Settings): string[] => [
@@ -34,6 +36,7 @@ export async function serveCommand(settings: Settings): Promise<void> {
     const message = 'kvshare serve runs its own runner; with an adapter, use kvshare sidecar.';
     throw new KvShareError('config_invalid', message);
   }
+  await checkFree(addressesOf(settings));
   const stopTraces = await startTraces(settings, 'kvshare-sidecar');
   const log = createLog({ level: settings.logLevels.serve, name: 'serve' });
   const sidecarLog = createLog({ level: settings.logLevels.sidecar, name: 'sidecar' });

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Settings } from '../config.ts';
 import { KvShareError } from '../errors.ts';
+import { checkFree } from '../listen.ts';
 import type { Runner } from '../protocol/index.ts';
 import { RunnerClient } from '../runner/client.ts';
 import { announceReady } from '../serve/index.ts';
@@ -18,7 +19,7 @@ import {
 } from './sidecar-parts.ts';
 import { startTraces } from './start-traces.ts';
 import { runUntilSignal } from './run-until-signal.ts';
-import { startAdmin } from './start-admin.ts';
+import { addressesOf, startAdmin } from './start-admin.ts';
 import { watchConfig } from './watch-config.ts';
 
 /** What outlives a restart beside the KV. A sidecar on a port of chance has no earlier life. */
@@ -84,6 +85,7 @@ async function openRunner(
 }
 
 export async function sidecarCommand(settings: Settings, load: LoadAdapters): Promise<void> {
+  await checkFree(addressesOf(settings));
   const stopTraces = await startTraces(settings, 'kvshare-sidecar');
   const log = createLog({ level: settings.logLevels.sidecar, name: 'sidecar' });
   const model = await openModelParts(settings);

@@ -4,6 +4,7 @@ import { findPolicyError, policySchema } from '../config-schema.ts';
 import { readPolicy, type PolicyDocument } from '../config-file.ts';
 import type { Settings } from '../config.ts';
 import { KvShareError } from '../errors.ts';
+import type { ListenOptions } from '../listen.ts';
 import type { Operator } from '../sidecar/index.ts';
 import type { Log } from '../telemetry/index.ts';
 
@@ -14,13 +15,25 @@ export function readPolicyDocument(document: unknown): ReturnType<typeof readPol
   return readPolicy(document as PolicyDocument, {});
 }
 
+const addressOf = ({ host, port }: Settings['admin']): ListenOptions => ({
+  host,
+  port,
+  flag: '--admin-port',
+});
+
+/** Where a sidecar listens. */
+export const addressesOf = ({ host, port, admin }: Settings): ListenOptions[] => [
+  { host, port },
+  ...(admin.key === null ? [] : [addressOf(admin)]),
+];
+
 /** Returns how to stop. */
 export async function startAdmin(
   { admin, tenants, configPath }: Settings,
   operator: Operator,
   log: Log,
 ): Promise<() => Promise<void>> {
-  const { key, host, port } = admin;
+  const { key } = admin;
   if (key === null) return () => Promise.resolve();
   const server = createAdmin({
     operator,
@@ -30,7 +43,7 @@ export async function startAdmin(
     log,
     now: () => performance.now(),
   });
-  const bound = await server.listen({ host, port });
-  process.stderr.write(`kvshare admin on http://${host}:${bound}\n`);
+  const bound = await server.listen(addressOf(admin));
+  process.stderr.write(`kvshare admin on http://${admin.host}:${bound}\n`);
   return () => server.close();
 }
