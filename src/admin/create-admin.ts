@@ -6,7 +6,7 @@ import { closeNow, listen, serverLimits, type ListenOptions } from '../listen.ts
 import { OperatorKey, type Operator } from '../sidecar/index.ts';
 import type { Log } from '../telemetry/index.ts';
 import { auditEntryOf, AuditRing } from './audit-ring.ts';
-import { readerOf, type Endpoint } from './endpoint.ts';
+import { readerOf, type Asked, type Endpoint } from './endpoint.ts';
 import { auditEndpoints } from './endpoints/audit.ts';
 import { donorEndpoints } from './endpoints/donors.ts';
 import { pinEndpoints } from './endpoints/pins.ts';
@@ -39,6 +39,15 @@ export interface Admin {
 const MAX_BODY = '16mb';
 const NEWEST = 25;
 
+/** Wherever the endpoint takes it; elsewhere it is refused. */
+const isDryRun = ({ query, body }: Asked): boolean =>
+  query['dryRun'] === true || (body as { readonly dryRun?: unknown } | null)?.dryRun === true;
+
+function logOperation(log: Log, operation: string, asked: Asked): void {
+  if (isDryRun(asked)) log.info({ operation, dryRun: true }, 'an operator asked what would change');
+  else log.info({ operation }, 'an operator changed something');
+}
+
 function addEndpoint(app: express.Express, key: OperatorKey, endpoint: Endpoint, log: Log): void {
   const read = readerOf(endpoint);
   const { method, path, isOpen = false, name } = endpoint;
@@ -56,7 +65,7 @@ function addEndpoint(app: express.Express, key: OperatorKey, endpoint: Endpoint,
         endpoint.stream(response);
         return;
       }
-      if (method !== 'get') log.info({ operation: name }, 'an operator changed something');
+      if (method !== 'get') logOperation(log, name, asked);
       response.json(await endpoint.handle(asked));
     },
   );

@@ -190,6 +190,35 @@ describe('donors', () => {
   });
 });
 
+describe('what an operator does', () => {
+  it('is logged; a dry run as one, which nobody can pretend', async () => {
+    const logged = async (target: string, body?: object): Promise<unknown[]> => {
+      const before = admin.log.lines.length;
+      await admin.call(target, body && { body });
+      return admin.log.lines.slice(before).map((line) => JSON.parse(line) as unknown);
+    };
+    const donor = await donorOf((await complete(`${passage('lithium')} How long?`)).id);
+    const message = 'an operator asked what would change';
+    expect(await logged(`DELETE /admin/donors?donor=${donor}&dryRun=true`)).toEqual([
+      { operation: 'deleteDonors', dryRun: true, message },
+    ]);
+    expect(await logged('POST /admin/audit/purge', { donor, dryRun: true })).toEqual([
+      { operation: 'purge', dryRun: true, message },
+    ]);
+    const changed = { message: 'an operator changed something' };
+    expect(await logged('POST /admin/audit/purge', { donor })).toEqual([
+      { operation: 'purge', ...changed },
+    ]);
+    expect(await logged('POST /admin/flush', { dryRun: true })).toEqual([
+      { operation: 'flush', ...changed },
+    ]);
+    expect(await logged('DELETE /admin/donors?tenant=southside&dryRun=false')).toEqual([
+      { operation: 'deleteDonors', ...changed },
+    ]);
+    expect(await logged('GET /admin/donors')).toEqual([]);
+  });
+});
+
 describe('an audit', () => {
   it('tells which donors served an answer, and purges everything that one touched', async () => {
     await admin.call('POST /admin/flush');

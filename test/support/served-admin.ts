@@ -25,12 +25,13 @@ export async function serveAdmin(
   { operator }: Pick<Sidecar, 'operator'>,
   file: string | null = null,
 ) {
+  const log = memoryLog();
   const admin = createAdmin({
     operator,
     key: ADMIN_KEY,
     tenants: tenants.map(({ name }) => name),
     policy: { schema: policySchema, read: readPolicyDocument, file },
-    log: memoryLog(),
+    log,
     now: () => performance.now(),
   });
   const url = `http://127.0.0.1:${await admin.listen({ port: 0, host: '127.0.0.1' })}`;
@@ -60,5 +61,5 @@ export async function serveAdmin(
     }
     return { status: response.status, headers: response.headers, body: answer };
   }
-  return { url, call, document, seen, close: () => admin.close() };
+  return { url, call, document, seen, log, close: () => admin.close() };
 }
