@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import { KvShareError, toErrorBody } from '../errors.ts';
 import { closeNow, listen, type ListenOptions } from '../listen.ts';
+import { packageInfo } from '../package-info.ts';
 import type { CompareRequest, GenerateRequest, Runner } from '../protocol/index.ts';
 import { addControlRoutes } from './control-routes.ts';
 import { Running } from './running.ts';
@@ -76,7 +77,10 @@ async function relay(
 function createApp(runner: Runner, running: Running): express.Express {
   const app = express();
   app.disable('x-powered-by');
-  app.get(paths.livez, (_request, response) => void response.json({ status: 'ok' }));
+  const { version } = packageInfo();
+  app.get(paths.livez, (_request, response) => {
+    response.json({ status: 'ok', server: 'kvshare runner', version });
+  });
   app.get(paths.info, async (_request, response) => void response.json(await runner.info()));
   app.get(paths.watch, async (_request, response) => {
     const abort = new AbortController();

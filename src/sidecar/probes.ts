@@ -1,6 +1,7 @@
 // What Kubernetes and load balancers ask: does the process live, has it come up, should it get requests. Anybody may ask;
 // why not, and how much there is of everything, is told to who may watch.
 import type { Express, Request } from 'express';
+import { packageInfo } from '../package-info.ts';
 import type { SidecarContext } from './context.ts';
 import type { Monitoring } from './monitoring.ts';
 
@@ -19,11 +20,13 @@ export function healthOf({ link, admission }: Pick<SidecarContext, 'link' | 'adm
   return { status: 'ready', causes: [] };
 }
 
+const { version } = packageInfo();
+
 function detailsOf({ link, admission, finder, modelId }: SidecarContext): object {
-  const inFlight = { inFlight: admission.inside };
-  if (!link.connected) return inFlight;
+  const own = { version, inFlight: admission.inside };
+  if (!link.connected) return own;
   const { backend, generation, store } = link.info;
-  return { model: modelId, backend, generation, store, donors: finder.index.size, ...inFlight };
+  return { model: modelId, backend, generation, store, donors: finder.index.size, ...own };
 }
 
 /** A degraded sidecar still serves better than none. */
@@ -32,7 +35,9 @@ const serves = ({ status }: Health): boolean => status === 'ready' || status ===
 export function addProbes(app: Express, context: SidecarContext, monitoring: Monitoring): void {
   let hasStarted = false;
   void context.link.reached.then(() => (hasStarted = true));
-  app.get(['/livez', '/healthz'], (_request, response) => void response.json({ status: 'ok' }));
+  app.get(['/livez', '/healthz'], (_request, response) => {
+    response.json({ status: 'ok', server: 'kvshare sidecar' });
+  });
   const mayKnow = (request: Request): boolean => monitoring.allows(request.get('authorization'));
   app.get('/startupz', (request, response) => {
     // Once up it stays up: a runner that is lost later is a matter of readiness, not of starting again.

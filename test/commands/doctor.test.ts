@@ -20,9 +20,11 @@ import { checkPort, checkRunner } from '../../src/commands/doctor/network.ts';
 import { checkSettings } from '../../src/commands/doctor/settings.ts';
 import { readSettings } from '../../src/config.ts';
 import { multipliesBf16 } from '../../src/runner/backend/index.ts';
+import { packageInfo } from '../../src/package-info.ts';
 import { serveRunner } from '../../src/runner/server.ts';
 import { encodeGguf } from '../support/gguf-writer.ts';
 import { ScriptedRunner } from '../support/scripted-runner.ts';
+import { serveSidecar } from '../support/served.ts';
 import { writeTinyFile } from '../support/tiny-file.ts';
 
 const GIB = 2 ** 30;
@@ -115,14 +117,46 @@ describe('checks', () => {
     expect(bytes).toBeGreaterThan(1000);
   });
 
-  it('ports and the runner', async () => {
+  it('ports', async () => {
     const busy = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => busy.once('listening', resolve));
     const { port } = busy.address() as AddressInfo;
-    expectFinding(await checkPort({ port, host: '127.0.0.1' }), 'fail', /EADDRINUSE|port_in_use/);
+    // It listens, and answers nobody.
+    expectFinding(await checkPort({ port, host: '127.0.0.1' }), 'fail', /port_in_use/);
     expectFinding(await checkPort({ port: 0, host: '127.0.0.1' }), 'ok', /any free/);
     expectFinding(await checkPort({ port: 1, host: '192.0.2.1' }), 'fail', /EADDRNOTAVAIL/);
     busy.close();
+  });
+
+  it('a port where one of ours listens already, and is who it says', async () => {
+    const at = (port: number) => checkPort({ port, host: '127.0.0.1' });
+    const { version } = packageInfo();
+    const runner = await serveRunner(new ScriptedRunner(), { port: 0, host: '127.0.0.1' });
+    expectFinding(await at(runner.port), 'ok', new RegExp(`kvshare runner ${version} runs there`));
+    await runner.close();
+    for (const [tenants, told] of [
+      [[], `kvshare sidecar ${version}`],
+      [[{ name: 'a', keys: ['k'] }], 'kvshare sidecar'],
+    ] as const) {
+      const { sidecar, url } = await serveSidecar(new ScriptedRunner(), {
+        tenants,
+        metricsKey: undefined as never,
+      });
+      const found = await at(Number(new URL(url).port));
+      expectFinding(found, 'ok', new RegExp(`: ${told} runs there; --port for another one$`));
+      await sidecar.close();
+    }
+    // Others have a /livez, too, and may say anything there.
+    for (const answer of ['{"status":"ok"}', '{"server":"kvshare \\u001b[2J"}', 'null', 'x']) {
+      const other = createServer((_request, response) => response.end(answer));
+      await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+      expectFinding(await at((other.address() as AddressInfo).port), 'fail', /port_in_use/);
+      other.closeAllConnections();
+      other.close();
+    }
+  });
+
+  it('the runner', async () => {
     const runner = await serveRunner(new ScriptedRunner(), { port: 0, host: '127.0.0.1' });
     const url = `http://127.0.0.1:${runner.port}`;
     expectFinding(await checkRunner(url, 'tiny'), 'ok', /tiny on scripted/);

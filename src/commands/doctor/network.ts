@@ -1,25 +1,43 @@
 // What is listened on and who has to answer.
-import { createServer } from 'node:http';
 import type { Settings } from '../../config.ts';
-import { closeNow, listen } from '../../listen.ts';
+import { checkFree } from '../../listen.ts';
 import { PLAN_VERSION, type RunnerInfo } from '../../protocol/index.ts';
 import { RunnerClient } from '../../runner/client.ts';
 import { findingsOf, type Finding } from './finding.ts';
 
 const PATIENCE_MS = 3_000;
 
+/**
+ * Who of ours answers there, and its version where it tells everybody; null = somebody else. No key is sent: whoever
+ * it is may only say that it is one of us.
+ */
+async function whoServes(origin: string): Promise<string | null> {
+  const signal = AbortSignal.timeout(PATIENCE_MS);
+  const ask = async (path: string): Promise<Record<string, unknown>> =>
+    (await fetch(`${origin}${path}`, { signal, redirect: 'error' })).json() as never;
+  try {
+    const { server, version } = await ask('/livez');
+    if (typeof server !== 'string' || !/^kvshare \w{1,20}$/.test(server)) return null;
+    const told = version ?? (await ask('/readyz'))['version'];
+    return typeof told === 'string' && /^[\w.+-]{1,40}$/.test(told) ? `${server} ${told}` : server;
+  } catch {
+    return null;
+  }
+}
+
 export async function checkPort({ port, host }: Pick<Settings, 'port' | 'host'>): Promise<Finding> {
   const finding = findingsOf('port');
   if (port === 0) return finding.ok('any free one');
-  const server = createServer();
+  const where = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   try {
-    await listen(server, { port, host });
-    await closeNow(server);
-    return finding.ok(`${host}:${port} is free`);
+    await checkFree([{ port, host }]);
+    return finding.ok(`${where} is free`);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
+    const own = code === 'port_in_use' ? await whoServes(`http://${where}`) : null;
+    if (own !== null) return finding.ok(`${where}: ${own} runs there; --port for another one`);
     const todo = 'end what listens there, or set --port and --host';
-    return finding.fail(`${host}:${port}: ${code ?? message}`, todo);
+    return finding.fail(`${where}: ${code ?? message}`, todo);
   }
 }
 
