@@ -229,9 +229,17 @@ export const clientKey = (): string | undefined => process.env[KEY_VARIABLE];
 /** For what shows where settings come from. */
 export const environment = (): NodeJS.ProcessEnv => process.env;
 
+/** Set for children, whose stderr is passed on, where it ends on a terminal. */
+const ON_TERMINAL_VARIABLE = 'KVSHARE_ON_TERMINAL';
+
+/** Whether a person sees what is written on stderr, here or through the parent that started us. */
+export const stderrIsTerminal = (): boolean =>
+  process.stderr.isTTY || process.env[ON_TERMINAL_VARIABLE] === '1';
+
 /** Environment for child processes: quiet TensorFlow unless the operator asked otherwise. */
 export function childEnvironment(extra: Record<string, string> = {}): NodeJS.ProcessEnv {
-  return { TF_CPP_MIN_LOG_LEVEL: '2', ...process.env, ...extra };
+  const shown = { ...(stderrIsTerminal() && { [ON_TERMINAL_VARIABLE]: '1' }) };
+  return { TF_CPP_MIN_LOG_LEVEL: '2', ...process.env, ...shown, ...extra };
 }
 
 /** TensorFlow and CUDA read these from the environment while their libraries load. */

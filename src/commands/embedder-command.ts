@@ -9,7 +9,7 @@ import { runUntilSignal } from './run-until-signal.ts';
 
 export async function embedderCommand(settings: Settings): Promise<void> {
   const backend = await provisionBackend(settings);
-  const progress = progressPrinter(process.stderr);
+  const progress = progressPrinter();
   const { cacheDir } = settings;
   const embedder = await miniLmEmbedder({ tf: backend.tf, cacheDir, onProgress: progress.step });
   progress.end();

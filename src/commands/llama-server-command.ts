@@ -17,7 +17,7 @@ export async function llamaServerCommand(argv: readonly string[]): Promise<void>
   }
   const folder = values['cache-dir'];
   const { cacheDir } = readSettings(folder === undefined ? [] : ['--cache-dir', folder]);
-  const progress = progressPrinter(process.stderr);
+  const progress = progressPrinter();
   try {
     const found = await buildLlamaServer({ cacheDir, jobs, onProgress: progress.step });
     progress.end();

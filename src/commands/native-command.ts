@@ -10,7 +10,7 @@ export async function nativeCommand(settings: Settings, { json }: Switches): Pro
   if (backend === 'wasm' || backend === 'cpu') {
     throw new KvShareError('config_invalid', `--backend ${backend} comes with npm install.`);
   }
-  const progress = progressPrinter(process.stderr);
+  const progress = progressPrinter();
   try {
     const onProgress = progress.step;
     const found =

@@ -1,4 +1,6 @@
 // Progress on stderr: one line that rewrites itself on a terminal; in a log a line per phase and per quarter.
+import { stderrIsTerminal } from '../config.ts';
+
 const MIB = 2 ** 20;
 const EVERY_MS = 200;
 
@@ -15,10 +17,12 @@ const size = ({ bytes, totalBytes }: ProgressStep): string => {
 };
 
 /** A function to feed with steps; call `end` once. */
-export function progressPrinter(out: NodeJS.WriteStream): {
+export function progressPrinter(): {
   step: (step: ProgressStep) => void;
   end: () => void;
 } {
+  const out = process.stderr;
+  const isShown = stderrIsTerminal();
   let lastPhase = '';
   let lastQuarter = 0;
   let lastAt = -Infinity;
@@ -28,12 +32,12 @@ export function progressPrinter(out: NodeJS.WriteStream): {
       const now = performance.now();
       const changed = step.phase !== lastPhase;
       const quarter = Math.floor((4 * (step.bytes ?? 0)) / (step.totalBytes ?? Infinity));
-      const due = out.isTTY ? now - lastAt >= EVERY_MS : quarter > lastQuarter;
+      const due = isShown ? now - lastAt >= EVERY_MS : quarter > lastQuarter;
       if (!changed && !due) return;
       const line = `${step.phase}${size(step)}`;
-      if (out.isTTY) out.write(`${changed && open ? '\n' : '\r'}\u001b[K${line}`);
+      if (isShown) out.write(`${changed && open ? '\n' : '\r'}\u001b[K${line}`);
       else out.write(`${line}\n`);
-      open = out.isTTY;
+      open = isShown;
       lastPhase = step.phase;
       lastQuarter = quarter;
       lastAt = now;

@@ -9,7 +9,7 @@ import { progressPrinter } from './progress.ts';
 export { openTokenizer as provisionTokenizer } from '../open-model/index.ts';
 
 export async function provisionModel(settings: Settings): Promise<ResolvedModel> {
-  const progress = progressPrinter(process.stderr);
+  const progress = progressPrinter();
   try {
     return await resolveModel({
       ...(settings.modelPath !== null && { explicitPath: settings.modelPath }),
@@ -24,7 +24,7 @@ export async function provisionModel(settings: Settings): Promise<ResolvedModel>
 export async function provisionEmbedder(
   options: Omit<OpenEmbedderOptions, 'onProgress'>,
 ): Promise<Embedder | null> {
-  const progress = progressPrinter(process.stderr);
+  const progress = progressPrinter();
   try {
     return await openEmbedder({ ...options, onProgress: progress.step });
   } finally {
@@ -34,7 +34,7 @@ export async function provisionEmbedder(
 
 /** Loads the backend into this process; builds the native one when that is what is asked for. */
 export async function provisionBackend(settings: Settings): Promise<Backend> {
-  const progress = progressPrinter(process.stderr);
+  const progress = progressPrinter();
   try {
     return await loadBackend({
       requested: settings.backend,

@@ -3,6 +3,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { KvShareError } from '../errors.ts';
+import { WithoutNotices } from './without-notices.ts';
 
 export interface ReadyMessage {
   readonly type: 'ready';
@@ -12,7 +13,7 @@ export interface ReadyMessage {
 export interface StartedChild {
   readonly process: ChildProcess;
   readonly port: number;
-  /** Resolves when the process is gone. */
+  /** Resolves when the process is gone, and what it wrote at last is on our stderr. */
   readonly exited: Promise<void>;
 }
 
@@ -37,10 +38,28 @@ export function announceReady(port: number): void {
  */
 export function exitWithParent(stop: () => Promise<void>): void {
   if (!process.send) return;
+  // Our stderr goes with the parent that reads it.
+  process.stderr.on('error', () => undefined);
   // It died while we were starting.
   if (!process.connected) void stop().finally(() => process.exit(0));
   process.on('SIGINT', () => undefined);
   process.once('disconnect', () => void stop().finally(() => process.exit(0)));
+}
+
+/** Somebody else may hold its stderr open, a process that it started and left behind. */
+const LAST_WORDS_MS = 1_000;
+
+/** When it is gone and has been heard out. */
+const endOf = (child: ChildProcess): Promise<void> =>
+  new Promise((resolve) => {
+    child.once('close', () => resolve());
+    child.once('exit', () => setTimeout(resolve, LAST_WORDS_MS).unref());
+  });
+
+function passOn({ stderr }: ChildProcess): void {
+  const filter = new WithoutNotices();
+  stderr?.on('data', (chunk: Buffer) => process.stderr.write(filter.pass(chunk)));
+  stderr?.on('end', () => process.stderr.write(filter.rest()));
 }
 
 /** Starts `kvshare ARGS` and waits for its ready message. Its stderr is ours. */
@@ -50,16 +69,18 @@ export async function startChild(
 ): Promise<StartedChild> {
   const child = spawn(process.execPath, [...process.execArgv, entry(), ...args], {
     env,
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
-  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  passOn(child);
+  const exited = endOf(child);
   const port = await new Promise<number>((resolve, reject) => {
     child.on('message', (message) => {
       if (isReady(message)) resolve(message.port);
     });
     child.once('error', reject);
-    child.once('exit', (code) => {
-      const reason = `kvshare ${args[0] ?? ''} stopped at start with exit code ${code ?? 'none'}.`;
+    void exited.then(() => {
+      const code = child.exitCode ?? 'none';
+      const reason = `kvshare ${args[0] ?? ''} stopped at start with exit code ${code}.`;
       reject(new KvShareError('child_failed', reason));
     });
   });

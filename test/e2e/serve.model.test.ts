@@ -143,5 +143,8 @@ describe('kvshare serve', () => {
     };
     await until(() => Promise.resolve(alive().length === 0), 3_000);
     expect(stderr).not.toContain('patient');
+    // What the native library writes whenever it is loaded is for nobody.
+    expect(stderr).toContain('kvshare runner on');
+    expect(stderr).not.toMatch(/absl|oneDNN/);
   }, 30_000);
 });

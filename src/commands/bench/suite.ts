@@ -36,7 +36,7 @@ export type OnProgress = (done: number, total: number, label: string) => void;
 
 /** Shows the suite's steps while it runs. */
 export async function withProgress<T>(work: (onProgress: OnProgress) => Promise<T>): Promise<T> {
-  const progress = progressPrinter(process.stderr);
+  const progress = progressPrinter();
   try {
     return await work((done, total, label) =>
       progress.step({ phase: `[${done}/${total}] ${label}` }),
