@@ -35,6 +35,7 @@ function accept([command = '', ...argv]: readonly string[]): void {
 
 describe('Dockerfile', () => {
   const stages = dockerfile.split(/^FROM /m).slice(1);
+  const copies = [...stages[0]!.matchAll(/^COPY (.*)$/gm)].map(([, line]) => line!.split(' '));
 
   it('ends as an image without tools and without root, that says how it is', () => {
     expect(stages).toHaveLength(2);
@@ -55,7 +56,6 @@ describe('Dockerfile', () => {
   it('copies what the build needs and no more: it builds and runs in an empty folder', () => {
     const folder = mkdtempSync(join(tmpdir(), 'kvshare-image-'));
     try {
-      const copies = [...stages[0]!.matchAll(/^COPY (.*)$/gm)].map(([, line]) => line!.split(' '));
       for (const words of copies) {
         const target = words.at(-1)!;
         for (const source of words.slice(0, -1)) {
@@ -81,6 +81,17 @@ describe('Dockerfile', () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
+  });
+
+  it('is sent nothing of a developer’s folder but what it copies', () => {
+    const patterns = read(join(deploy, 'Dockerfile.dockerignore'))
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('#'));
+    expect(patterns[0]).toBe('*');
+    const sent = patterns.filter((line) => line.startsWith('!')).map((line) => line.slice(1));
+    expect(sent).toEqual(copies.flatMap((words) => words.slice(0, -1)).sort());
+    // Last, so that nothing lets them in again.
+    expect(patterns.slice(1 + sent.length)).toContain('**/node_modules');
   });
 });
 
