@@ -5,6 +5,8 @@ import type { Log } from '../telemetry/index.ts';
 import type { Caller, KvShareOptions } from './options.ts';
 
 const PATIENCE_MS = 5_000;
+/** Callers who are waited for. One more and the oldest is not: honest answers are there in a moment. */
+const MOST_WAITING = 1_024;
 const isName = (value: unknown): value is string => typeof value === 'string' && value !== '';
 
 function principalOf(caller: Caller | null | undefined): Principal | null {
@@ -17,16 +19,27 @@ function principalOf(caller: Caller | null | undefined): Principal | null {
   return { tenant, key: null, user: isName(user) ? user : null };
 }
 
-async function within<T>(ms: number, work: PromiseLike<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const reason = Object.assign(new Error('too late'), { name: 'TimeoutError' });
-    timer = setTimeout(() => reject(reason), ms);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
+/** Bounded in time and number: whoever waits here holds a socket, and nothing else. */
+class Waiting {
+  /** How to end each, the oldest first. */
+  readonly #ends = new Set<() => void>();
+
+  async within<T>(ms: number, work: PromiseLike<T>): Promise<T> {
+    let end = (): void => undefined;
+    const late = new Promise<never>((_, reject) => {
+      const reason = Object.assign(new Error('too late'), { name: 'TimeoutError' });
+      end = () => reject(reason);
+    });
+    const timer = setTimeout(end, ms);
+    this.#ends.add(end);
+    const [oldest] = this.#ends;
+    if (this.#ends.size > MOST_WAITING) oldest!();
+    try {
+      return await Promise.race([work, late]);
+    } finally {
+      clearTimeout(timer);
+      this.#ends.delete(end);
+    }
   }
 }
 
@@ -44,10 +57,11 @@ export function identifyBy<R>(
   log: Log,
 ): Identify {
   if (!identify) return () => null;
+  const waiting = new Waiting();
   return async (request) => {
     try {
       const told = identify(viewOf(request));
-      const caller = isThenable(told) ? await within(identifyTimeoutMs, told) : told;
+      const caller = isThenable(told) ? await waiting.within(identifyTimeoutMs, told) : told;
       return principalOf(caller);
     } catch (error) {
       const { name } = (error ?? {}) as { name?: unknown };

@@ -1,13 +1,8 @@
-// A bounded number of requests inside; the next one is told to come back instead of waiting unseen. No tenant can take
-// the places of all the others. When the door is closed nobody new gets in, and whoever is inside finishes.
+// A bounded number of requests inside; the next one is told to come back instead of waiting unseen. Nobody gets in before
+// it is known who asks, so that no tenant can take the places of all the others, not for a moment either. When the door is closed nobody new gets in, and whoever is inside finishes.
 import { KvShareError } from '../errors.ts';
 
 export interface Place {
-  /**
-   * Whose request it is, once that is known (null = nobody's). Once a place; throws `queue_full` when only the places
-   * that are kept for others are left.
-   */
-  readonly claim: (tenant: string | null) => void;
   /** Once, when the request is over. */
   readonly leave: () => void;
 }
@@ -38,13 +33,15 @@ export class Admission {
     return this.#isClosed;
   }
 
-  /** Throws `shutting_down` or `queue_full`. */
-  enter(): Place {
+  /**
+   * `tenant`: whose request it is, null = nobody's. Throws `shutting_down`, or `queue_full` when no places are left, or
+   * only those that are kept for others.
+   */
+  enter(tenant: string | null): Place {
     this.checkRoom();
+    const giveBack = this.#take(tenant);
     this.#inside++;
-    let giveBack = (): void => undefined;
     return {
-      claim: (tenant) => (giveBack = this.#take(tenant)),
       leave: () => {
         giveBack();
         this.#inside--;

@@ -64,7 +64,7 @@ export interface CoreOptions {
   /** Whether a request waits for a prompt under way that it could use (default), instead of computing it again. */
   readonly singleFlight?: boolean;
   readonly maxBodyBytes?: number;
-  /** Time that a body may take to come, from the head of its request on. */
+  /** Time that a body may take to come, once it is known who asks. */
   readonly bodyDeadlineMs?: number;
   /** Requests being served or waiting; the next one gets 429. */
   readonly maxInFlight?: number;

@@ -28,7 +28,7 @@ const modelObject = ({ modelId }: SidecarContext): object => ({
 const tellModels = (answer: (context: SidecarContext) => object): Endpoint => ({
   method: 'GET',
   handle: async (context, request, response) => {
-    await context.identify(request, { user: null });
+    await context.identify(request);
     sendJson(response, 200, answer(context));
   },
 });

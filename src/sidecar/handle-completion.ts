@@ -11,7 +11,7 @@ import { healWhenIdle } from './heal.ts';
 import { provenanceOf, type AnswerHead, type Provenance } from './openai-response.ts';
 import { planInFlight, type PlannedInFlight } from './plan-in-flight.ts';
 import { recordCall } from './record-call.ts';
-import { readBody, readCall, type Call, type CompletionKind } from './read-call.ts';
+import { readCall, receive, type Call, type CompletionKind } from './read-call.ts';
 import { requestIdOf } from './request-id.ts';
 import { sendStream, sendWhole, type AnswerJob } from './send-answer.ts';
 import { ServedNote } from './served.ts';
@@ -45,15 +45,15 @@ async function complete(
   { response, trace }: { readonly response: ServerResponse; readonly trace: Trace },
 ): Promise<void> {
   // 1 read
-  const body = await readBody(context, request);
+  const received = await receive(context, request);
   const [startedAt, { epoch }] = [context.now(), context.ledger];
-  const place = context.admission.enter();
+  const place = context.admission.enter(received.principal?.tenant ?? null);
   context.idle.giveWay();
   const ending = context.endings.start(response);
   let flight: Flight | null = null;
   let note: ServedNote | null = null;
   try {
-    const call = await readCall(context, kind, request, { id: requestIdOf(response), body, place });
+    const call = readCall(context, kind, request, { id: requestIdOf(response), ...received });
     recordCall(context, call);
     traceCall(trace, context.modelId, call);
     // 2 plan

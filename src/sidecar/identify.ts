@@ -17,16 +17,15 @@ export interface Principal {
   readonly tenant: string;
   /** The API key, where there is one: routes can match it. */
   readonly key: string | null;
-  /** Within the tenant; null when there is no user to continue a conversation. */
-  readonly user: string | null;
+  /** Within the tenant; null when there is no user to continue a conversation; absent = whom the body names. */
+  readonly user?: string | null;
 }
 
-/** Null = nobody that is known: private, shares with no one. May throw `invalid_api_key`. */
-export type Identify = (
-  request: IncomingMessage,
-  /** What the body says, which is no proof of anything. */
-  claimed: { readonly user: string | null },
-) => Principal | null | Promise<Principal | null>;
+/**
+ * By the head of the request: its body has not been read. Null = nobody that is known: private, shares with no one.
+ * May throw `invalid_api_key`.
+ */
+export type Identify = (request: IncomingMessage) => Principal | null | Promise<Principal | null>;
 
 export interface Identity {
   readonly scope: string;
@@ -62,29 +61,34 @@ export class KeyRing {
   }
 }
 
-/** By API key; the body names the user within its tenant. */
+/** By API key: whoever has a tenant's speaks for all of its users. */
 export function byKey(keys: KeyRing): Identify {
-  return (request, { user }) => {
+  return (request) => {
     const authorization = headerOf(request, 'authorization');
     if (authorization === undefined) return null;
     const [scheme, key] = authorization.split(' ', 2);
     const tenant = scheme?.toLowerCase() === 'bearer' && key ? keys.tenantOf(key) : null;
     if (!key || tenant === null)
       throw new KvShareError('invalid_api_key', 'This API key is not known here.');
-    return { tenant, key, user };
+    return { tenant, key };
   };
 }
 
 /** `salt` only narrows: requests of one tenant with different salts share nothing. */
 export function identityOf(
   principal: Principal | null,
-  request: { readonly id: string; readonly salt: string | null },
+  request: {
+    readonly id: string;
+    readonly salt: string | null;
+    /** Named by the body, which is no proof of anything. */
+    readonly user: string | null;
+  },
 ): Identity {
   if (principal === null) {
     const scope = anonymousScope(request.id);
     return { scope, tenant: null, key: null, user: null, owner: null, anonymous: true };
   }
-  const { tenant, key, user } = principal;
+  const { tenant, key, user = request.user } = principal;
   const scope = tenantScope(tenant, request.salt);
   const owner = user === null ? null : tenantScope(tenant, `user:${user}`);
   return { scope, tenant, key, user, owner, anonymous: false };

@@ -15,7 +15,7 @@ const LAST_TURNS = 16;
 export interface BodyBounds {
   /** Of one body. */
   readonly maxBytes: number;
-  /** From the request's head to the last byte. */
+  /** To the last byte, from when it is read. */
   readonly deadlineMs: number;
 }
 

@@ -6,7 +6,7 @@ import type { SidecarContext } from './context.ts';
 import { divergenceOf, donorsOf, editsOf, spansOf } from './explain-plan.ts';
 import { breakEvenKeyOf, planCall, type Planned } from './find-plan.ts';
 import { sendJson } from './message.ts';
-import { readBody, readCall, type Call } from './read-call.ts';
+import { readCall, receive, type Call } from './read-call.ts';
 import { requestIdOf } from './request-id.ts';
 
 const MAX_DONORS = 20;
@@ -71,11 +71,11 @@ export async function handlePlan(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const body = await readBody(context, request);
-  const place = context.admission.enter();
+  const received = await receive(context, request);
+  const place = context.admission.enter(received.principal?.tenant ?? null);
   try {
     const id = requestIdOf(response);
-    const call = await readCall(context, 'either', request, { id, body, place });
+    const call = readCall(context, 'either', request, { id, ...received });
     // As the next request would be planned, without being counted as one.
     const mayTry = (): boolean =>
       context.breakEven.wouldTry(breakEvenKeyOf(call), call.prompt.tokens.length);

@@ -1,13 +1,12 @@
-// Step 1 of a request: from bytes to a call. The body once, bounded, before a place is taken; identity from the key alone; tokens by
-// the runner's own tokenizer.
+// Step 1 of a request: from bytes to a call. Who asks, from the head alone; the body once, bounded; both before a place
+// is taken; tokens by the runner's own tokenizer.
 import type { IncomingMessage } from 'node:http';
 import { KvShareError } from '../errors.ts';
 import type { EncodedPrompt, Tokenizer } from '../tokenizer/index.ts';
 import type { Route } from '../routes/index.ts';
 import { readCacheControl, readMinSimilarity, type CacheControl } from './cache-control.ts';
 import type { SidecarContext } from './context.ts';
-import type { Place } from './admission.ts';
-import { identityOf, type Identity } from './identify.ts';
+import { identityOf, type Identity, type Principal } from './identify.ts';
 import { headerOf, sentPathOf } from './message.ts';
 import { readCompletionRequest, type CompletionRequest } from './openai-request.ts';
 import { readJsonBody } from './read-body.ts';
@@ -48,31 +47,39 @@ function promptOf(context: SidecarContext, asked: CompletionRequest): EncodedPro
 
 export type Body = Readonly<Record<string, unknown>>;
 
-/** Before a request takes a place inside: a client that is slow to send, or never does, must not hold one. */
-export async function readBody(
-  { admission, bodies }: SidecarContext,
+export interface Received {
+  readonly principal: Principal | null;
+  readonly body: Body;
+}
+
+/**
+ * Before a request takes a place inside: neither a client that is slow to send nor an app that is slow to say who asks
+ * may hold one.
+ */
+export async function receive(
+  { admission, identify, bodies }: SidecarContext,
   request: IncomingMessage,
-): Promise<Body> {
+): Promise<Received> {
   admission.checkRoom();
-  return readJsonBody(request, bodies);
+  // First, so that nobody's body is kept until that is known.
+  const principal = await identify(request);
+  return { principal, body: await readJsonBody(request, bodies) };
 }
 
 /** Throws KvShareError with a 4xx code, or `runner_unavailable`. */
-export async function readCall(
+export function readCall(
   context: SidecarContext,
   expected: CompletionKind | 'either',
   request: IncomingMessage,
-  { id, body, place }: { readonly id: string; readonly body: Body; readonly place: Place },
-): Promise<Call> {
+  { id, body, principal }: Received & { readonly id: string },
+): Call {
   const cache = readCacheControl(headerOf(request, 'x-kvshare-cache-control'));
   const minSimilarity = readMinSimilarity(headerOf(request, 'x-kvshare-min-similarity'));
   const found: CompletionKind = 'messages' in body ? 'chat' : 'text';
   const kind = expected === 'either' ? found : expected;
   const asked = readCompletionRequest(kind, body);
   const { user, cacheSalt: salt } = asked;
-  const principal = await context.identify(request, { user });
-  const identity = identityOf(principal, { id: context.newId(), salt });
-  place.claim(identity.tenant);
+  const identity = identityOf(principal, { id: context.newId(), salt, user });
   if (!context.modelNames.includes(asked.model)) {
     throw new KvShareError('model_not_found', 'This server does not serve that model.', 'model');
   }

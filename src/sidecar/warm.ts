@@ -37,7 +37,7 @@ function callOf(context: SidecarContext, tenant: string, messages: WarmPrompt): 
   return {
     id: context.newId(),
     asked,
-    identity: identityOf({ tenant, key: null, user: null }, { id: '', salt: null }),
+    identity: identityOf({ tenant, key: null }, { id: '', salt: null, user: null }),
     cache: { lookup: true, store: true, maxAgeMs: null },
     minSimilarity: 0,
     route: { ...route, reuse: { ...reuse, options } },
@@ -53,11 +53,10 @@ export async function warmUp(
   signal: AbortSignal,
 ): Promise<Warmed> {
   const start = context.now();
-  const place = context.admission.enter();
+  const place = context.admission.enter(tenant);
   context.idle.giveWay();
   const trace = startTrace('kvshare.warm', {});
   try {
-    place.claim(tenant);
     const { epoch } = context.ledger;
     const call = callOf(context, tenant, messages);
     const planned = await planCall(context, call, () => true);

@@ -30,7 +30,7 @@ function setUp() {
 describe('IdleWork', () => {
   it('waits until nobody is inside, then runs one piece after the other', async () => {
     const { admission, idle, done, add } = setUp();
-    const { leave } = admission.enter();
+    const { leave } = admission.enter(null);
     expect([add('a'), add('b')]).toEqual([true, true]);
     idle.resume();
     await sleep(20);
@@ -45,7 +45,7 @@ describe('IdleWork', () => {
     const { admission, idle, done, add } = setUp();
     add('a');
     idle.resume();
-    const { leave } = admission.enter();
+    const { leave } = admission.enter(null);
     idle.giveWay();
     await sleep(20);
     expect(done).toEqual([]);
@@ -57,7 +57,7 @@ describe('IdleWork', () => {
 
   it('runs beside requests only what has waited long, for a fiftieth of the time', async () => {
     const { admission, idle, done, add, pass } = setUp();
-    const { leave } = admission.enter();
+    const { leave } = admission.enter(null);
     add('a');
     pass(31_000);
     idle.resume();
@@ -80,7 +80,7 @@ describe('IdleWork', () => {
     const { admission, idle, done, add, pass } = setUp();
     add('a');
     for (let i = 0; i < 6; i++) {
-      const { leave } = admission.enter();
+      const { leave } = admission.enter(null);
       idle.giveWay();
       await sleep(10);
       leave();
@@ -88,11 +88,11 @@ describe('IdleWork', () => {
     }
     pass(31_000);
     // Still interrupted: that one began before its patience was over.
-    const { leave } = admission.enter();
+    const { leave } = admission.enter(null);
     idle.giveWay();
     await sleep(10);
     leave();
-    admission.enter();
+    admission.enter(null);
     idle.giveWay();
     await sleep(20);
     expect(done).toEqual(['a']);
@@ -101,7 +101,7 @@ describe('IdleWork', () => {
 
   it('holds so much and no more, gives up what keeps failing, and says nothing of texts', async () => {
     const { admission, idle, log, add } = setUp();
-    const { leave } = admission.enter();
+    const { leave } = admission.enter(null);
     expect(Array.from({ length: 10 }, (_, i) => add(`${i}`)).filter(Boolean)).toHaveLength(8);
     await idle.close();
     expect(add('late')).toBe(false);
@@ -125,7 +125,7 @@ describe('IdleWork', () => {
 
   it('has a place for everybody: whoever has most waiting gives one up', async () => {
     const { admission, idle, done, add } = setUp();
-    const { leave } = admission.enter();
+    const { leave } = admission.enter(null);
     for (let i = 1; i <= 8; i++) expect(add(`busy ${i}`)).toBe(true);
     expect(add('busy 9')).toBe(false);
     for (let i = 1; i <= 4; i++) expect(add(`rare ${i}`, 'southside')).toBe(true);
