@@ -16,6 +16,7 @@ import {
 } from '../routes/index.ts';
 import { SidecarMetrics, type Log } from '../telemetry/index.ts';
 import type { Tokenizer } from '../tokenizer/index.ts';
+import type { VectorIndexes } from '../vectors/index.ts';
 import { Admission } from './admission.ts';
 import type { SidecarContext } from './context.ts';
 import { drain } from './drain.ts';
@@ -50,6 +51,8 @@ export interface CoreOptions {
   readonly settings: RouteSettings;
   /** Finds prompts that resemble each other; without one only equal tokens are looked for. Closed with the sidecar. */
   readonly embedder?: Embedder;
+  /** Of the embedder's dimension; without it, an index with the usual limits. Closed with the sidecar. */
+  readonly vectors?: VectorIndexes;
   /** File that keeps vectors over a restart. */
   readonly vectorFile?: string;
   /** Whether hot prompts that are stored only approximately are computed exactly in idle moments (default). */

@@ -10,6 +10,8 @@ import type { PlanFinder } from './context.ts';
 export interface FinderOptions {
   readonly tokenizer: Tokenizer;
   readonly embedder?: Embedder;
+  /** Of the embedder's dimension; without it, an index with the usual limits. Closed with the sidecar. */
+  readonly vectors?: VectorIndexes;
   /** File that keeps vectors over a restart: of use when the embedder is slow. */
   readonly vectorFile?: string;
   readonly log: Log;
@@ -33,16 +35,19 @@ const openCache = (path: string, { fingerprint, dimension }: Embedder, log: Log)
     onProblem: (why) => log.warn({ why }, 'the file of vectors is not used'),
   });
 
+const openVectors = ({ dimension }: Embedder, log: Log): VectorIndexes =>
+  new VectorIndexes({
+    dimension,
+    onChildLost: (why) => log.warn({ why }, 'the vector index goes on without its helper process'),
+  });
+
 /** Null without an embedder; the embedder is closed with the rest. */
 export function openSimilar(
-  { embedder, vectorFile, tokenizer, log }: FinderOptions,
+  { embedder, vectors: given, vectorFile, tokenizer, log }: FinderOptions,
   metrics: SidecarMetrics,
 ): { readonly similar: SimilarPrompts; readonly close: () => Promise<void> } | null {
   if (!embedder) return null;
-  const vectors = new VectorIndexes({
-    dimension: embedder.dimension,
-    onChildLost: (why) => log.warn({ why }, 'the vector index goes on without its helper process'),
-  });
+  const vectors = given ?? openVectors(embedder, log);
   const cache = vectorFile === undefined ? null : openCache(vectorFile, embedder, log);
   const saving = cache && setInterval(() => void cache.flush(), SAVE_MS).unref();
   const similar = new SimilarPrompts({
