@@ -3,7 +3,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { againstFifo } from '../../src/bench/load/against-fifo.ts';
 import { replayClosedLoop } from '../../src/bench/load/closed-loop.ts';
-import { summarise, type Served } from '../../src/bench/load/load-run.ts';
+import { summarise } from '../../src/bench/load/load-run.ts';
+import type { Served } from '../../src/bench/load/served.ts';
 import type { TraceRequest } from '../../src/bench/trace-file.ts';
 import { serveTiny } from '../support/served.ts';
 

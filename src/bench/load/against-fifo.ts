@@ -3,7 +3,7 @@
 // computes one prompt at a time, so with the same arrivals and the same time for each prompt fifo's times follow.
 import type { TimedAnswer } from '../../harness/index.ts';
 import { percentile } from '../statistics.ts';
-import type { Served } from './load-run.ts';
+import type { Served } from './served.ts';
 
 export interface AgainstFifo {
   /** Mean time to the first token in order of arrival. */

@@ -1,7 +1,7 @@
 // So many clients at once; each takes the next request of the trace when its last one is answered.
 import { monotonicMs, timedRequest, type TimedAnswer } from '../../harness/index.ts';
 import type { TraceRequest } from '../trace-file.ts';
-import type { Served } from './load-run.ts';
+import type { Served } from './served.ts';
 
 export interface ClosedLoop {
   readonly url: string;

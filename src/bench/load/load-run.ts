@@ -3,14 +3,7 @@ import { KvShareError } from '../../errors.ts';
 import type { TimedAnswer } from '../../harness/index.ts';
 import { percentile } from '../statistics.ts';
 import type { AgainstFifo } from './against-fifo.ts';
-
-/** The answers in the trace's order. */
-export interface Served {
-  readonly answers: readonly TimedAnswer[];
-  /** When each request was sent, behind the start. */
-  readonly sentMs: readonly number[];
-  readonly elapsedMs: number;
-}
+import type { Served } from './served.ts';
 
 export interface LoadRun {
   readonly concurrency: number;

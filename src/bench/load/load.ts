@@ -7,7 +7,8 @@ import { clinicTrace } from '../clinic-trace.ts';
 import { readTrace, type TraceRequest } from '../trace-file.ts';
 import { againstFifo } from './against-fifo.ts';
 import { replayClosedLoop } from './closed-loop.ts';
-import { summarise, type LoadRun, type Served } from './load-run.ts';
+import { summarise, type LoadRun } from './load-run.ts';
+import type { Served } from './served.ts';
 import type { ServeOptions } from '../serve-options.ts';
 
 export interface LoadOptions extends ServeOptions {
