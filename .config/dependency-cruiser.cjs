@@ -3,7 +3,7 @@
 // package has one owner. The comment of a rule is what a developer reads when it fires.
 const room = (name) => `^src/${name}/`;
 const leaves =
-  '^src/((errors|listen|distributions|flags|nearest-name)\\.ts|kv/|protocol/|telemetry/|gguf/|provisioning/|samples/|meaning/)';
+  '^src/((errors|listen|distributions|flags|nearest-name|package-info)\\.ts|kv/|protocol/|telemetry/|gguf/|provisioning/|samples/|meaning/)';
 
 const only = (name, comment, from, allowed) => ({
   name,
