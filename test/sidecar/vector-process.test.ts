@@ -42,7 +42,7 @@ let served: Awaited<ReturnType<typeof serveSidecar>>;
 afterAll(() => served.sidecar.close());
 
 const wordsOf = (donor: number, line: number): string[] =>
-  Array.from({ length: 6 }, (_, at) => `w${donor}x${line}y${at}`);
+  Array.from({ length: 6 }, (_, at) => `y${at}x${line}w${donor}`);
 /** Lines of its own, each a passage. */
 const promptOf = (donor: number): string =>
   Array.from({ length: 6 }, (_, line) => wordsOf(donor, line).join(' ')).join('\n');
