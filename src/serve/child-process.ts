@@ -32,14 +32,20 @@ export function announceReady(port: number): void {
   process.send?.({ type: 'ready', port } satisfies ReadyMessage);
 }
 
+const ignore = (): void => undefined;
+
+/** Whoever reads our stderr, a parent or a collector of logs, may be gone before us: no reason to end as well. */
+function outliveReader(): void {
+  if (!process.stderr.listeners('error').includes(ignore)) process.stderr.on('error', ignore);
+}
+
 /**
  * Exits when the parent that started us is gone. Ctrl-C reaches the whole process group at once; a child leaves
  * it to its parent, which ends it in order, so that it is not taken for a crash.
  */
 export function exitWithParent(stop: () => Promise<void>): void {
   if (!process.send) return;
-  // Our stderr goes with the parent that reads it.
-  process.stderr.on('error', () => undefined);
+  outliveReader();
   // It died while we were starting.
   if (!process.connected) void stop().finally(() => process.exit(0));
   process.on('SIGINT', () => undefined);
@@ -57,6 +63,7 @@ const endOf = (child: ChildProcess): Promise<void> =>
   });
 
 function passOn({ stderr }: ChildProcess): void {
+  outliveReader();
   const filter = new WithoutNotices();
   stderr?.on('data', (chunk: Buffer) => process.stderr.write(filter.pass(chunk)));
   stderr?.on('end', () => process.stderr.write(filter.rest()));

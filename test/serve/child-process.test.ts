@@ -9,8 +9,12 @@ const source = new URL('../../src/', import.meta.url);
 const folder = mkdtempSync(join(tmpdir(), 'kvshare-child-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-async function run(args: readonly string[]): Promise<{ status: unknown; stderr: string }> {
+async function run(
+  args: readonly string[],
+  isRead = true,
+): Promise<{ status: unknown; stderr: string }> {
   const child = spawn(process.execPath, ['--import', 'tsx', ...args]);
+  if (!isRead) child.stderr.destroy();
   let stderr = '';
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
   const status = await new Promise((resolve) => child.once('close', resolve));
@@ -51,4 +55,6 @@ it('a child that dies in the middle of a line is heard out', async () => {
   expect(status).toBe(3);
   const lines = Array.from({ length: 2_000 }, (_, i) => `line ${i}\n`);
   expect(stderr).toBe(`${lines.join('')}I0000 00:00:17`);
+  // Nobody reads it: that is no reason to fall.
+  expect((await run(['--import', dying, parent], false)).status).toBe(3);
 });
