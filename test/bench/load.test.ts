@@ -67,24 +67,27 @@ describe('bench load', () => {
   });
 
   it('says what requests would have waited in order of arrival', () => {
-    const served = (...visits: readonly [sentMs: number, queueMs: number, ownMs: number][]) =>
+    const served = (...visits: readonly [sentMs: number, firstTokenMs: number][]) =>
       ({
         sentMs: visits.map(([sentMs]) => sentMs),
-        answers: visits.map(([, queueMs, ownMs]) => {
-          const timings = { queueMs, waitedMs: 5 };
-          return { ttftMs: 5 + queueMs + ownMs, timings };
+        answers: visits.map(([sentMs, firstTokenMs]) => {
+          return { ttftMs: firstTokenMs - sentMs, timings: { waitedMs: 5 } };
         }),
       }) as unknown as Served;
     // The first is being computed when a long one and a short one come; the short one goes first.
     const { fifoTtftMeanMs, waitRatioMax, longestWait } = againstFifo(
-      served([0, 0, 100], [10, 110, 200], [20, 80, 20]),
+      served([0, 105], [10, 325], [20, 125]),
     );
-    // In order of arrival: 105; 95 + 200; 105 + 200 + ... of them all, 5 ms later than they were sent.
+    // It is busy with them for 100, 200 and 20 ms, so in order of arrival they have their tokens at 105, 305 and 325.
     expect(longestWait).toEqual({ request: 1, fifoMs: 295, ms: 315 });
     expect(waitRatioMax).toBeCloseTo(315 / 295);
     expect(fifoTtftMeanMs).toBeCloseTo((105 + 295 + 305) / 3);
+    // In order of arrival already, with others in between or not: nobody waits for anybody.
+    expect(againstFifo(served([0, 100], [1, 180], [150, 260]))).toMatchObject({
+      ...{ waitRatioMax: 1, waitRatioP95: 1, fifoTtftMeanMs: (100 + 179 + 110) / 3 },
+    });
     expect(on!.answers.every(({ timings }) => timings.waitedMs >= 0)).toBe(true);
     // Nobody waits for anybody.
-    expect(againstFifo(served([0, 0, 10], [50, 0, 10])).waitRatioMax).toBe(1);
+    expect(againstFifo(served([0, 15], [50, 65])).waitRatioMax).toBe(1);
   });
 });

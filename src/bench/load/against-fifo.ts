@@ -1,7 +1,6 @@
 // Whether reordering makes anybody wait: what the requests of a run would have waited for their first tokens in order of
 // arrival. Not another run: two closed loops have other queues, since a client asks when it is answered. The runner
 // computes one prompt at a time, so with the same arrivals and the same time for each prompt fifo's times follow.
-import type { TimedAnswer } from '../../harness/index.ts';
 import { percentile } from '../statistics.ts';
 import type { Served } from './served.ts';
 
@@ -15,33 +14,49 @@ export interface AgainstFifo {
   readonly longestWait: { readonly request: number; readonly fifoMs: number; readonly ms: number };
 }
 
+/** Milliseconds behind the start, like `sentMs`. */
 interface Visit {
   readonly request: number;
-  readonly ttftMs: number;
-  /** At the runner's queue; in milliseconds behind the start, like `sentMs`. */
-  readonly arrivedMs: number;
-  /** From the end of its wait to the first token. */
-  readonly ownMs: number;
   readonly sentMs: number;
+  /** At the runner, behind what it waited for in the sidecar. */
+  readonly arrivedMs: number;
+  readonly firstTokenMs: number;
 }
 
-function visitOf({ ttftMs, timings }: TimedAnswer, request: number, sentMs: number): Visit {
-  // What it waited for in the sidecar comes before the queue, in any order.
-  const arrivedMs = sentMs + timings.waitedMs;
-  const ownMs = ttftMs - timings.waitedMs - timings.queueMs;
-  return { request, ttftMs, arrivedMs, ownMs, sentMs };
+/**
+ * How long the runner was busy with each: from when it was there and the one before had its first token. Served in
+ * their order, these times give exactly the first tokens that there were.
+ */
+function busyTimes(visits: readonly Visit[]): Map<number, number> {
+  const busy = new Map<number, number>();
+  let free = 0;
+  for (const { request, arrivedMs, firstTokenMs } of [...visits].sort(
+    (a, b) => a.firstTokenMs - b.firstTokenMs,
+  )) {
+    busy.set(request, firstTokenMs - Math.max(free, arrivedMs));
+    free = firstTokenMs;
+  }
+  return busy;
 }
 
 export function againstFifo({ answers, sentMs }: Served): AgainstFifo {
-  const visits = answers
-    .map((answer, request) => visitOf(answer, request, sentMs[request]!))
-    .sort((a, b) => a.arrivedMs - b.arrivedMs);
-  let free = 0;
-  const compared = visits.map(({ request, ttftMs, arrivedMs, ownMs, sentMs }) => {
-    free = Math.max(free, arrivedMs) + ownMs;
-    const fifoMs = free - sentMs;
-    return { request, ms: ttftMs, fifoMs, ratio: ttftMs / fifoMs };
+  const visits = answers.map(({ ttftMs, timings }, request): Visit => {
+    const sent = sentMs[request]!;
+    return {
+      ...{ request, sentMs: sent },
+      arrivedMs: sent + timings.waitedMs,
+      firstTokenMs: sent + ttftMs,
+    };
   });
+  const busy = busyTimes(visits);
+  let free = 0;
+  const compared = visits
+    .sort((a, b) => a.arrivedMs - b.arrivedMs)
+    .map(({ request, sentMs, arrivedMs, firstTokenMs }) => {
+      free = Math.max(free, arrivedMs) + busy.get(request)!;
+      const [fifoMs, ms] = [free - sentMs, firstTokenMs - sentMs];
+      return { request, ms, fifoMs, ratio: ms / fifoMs };
+    });
   const worst = compared.reduce((a, b) => (b.ratio > a.ratio ? b : a));
   const { request, fifoMs, ms } = worst;
   const ratios = compared.map(({ ratio }) => ratio);
