@@ -174,7 +174,7 @@ export const errorTable = {
   port_in_use: {
     status: 0,
     means: 'somebody listens there',
-    todo: 'end it, or set `--port`',
+    todo: 'end it, or set the flag that the line names',
   },
   child_failed: {
     status: 0,

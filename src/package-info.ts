@@ -10,12 +10,21 @@ export interface PackageInfo {
   readonly engines: { readonly node: string };
 }
 
-/** Where the package is installed. */
+/** Where the package is installed; without a package.json, as in a bundle, the uppermost folder. */
 export function packageFolder(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
+  while (!existsSync(join(folder, 'package.json')) && dirname(folder) !== folder) {
+    folder = dirname(folder);
+  }
   return folder;
 }
 
-export const packageInfo = (): PackageInfo =>
-  JSON.parse(readFileSync(join(packageFolder(), 'package.json'), 'utf8')) as PackageInfo;
+/** Of a bundle nobody knows the version: what lies above it is another package. */
+const unknown: PackageInfo = { name: 'kvshare', version: 'unknown', engines: { node: '*' } };
+
+export function packageInfo(): PackageInfo {
+  const path = join(packageFolder(), 'package.json');
+  if (!existsSync(path)) return unknown;
+  const found = JSON.parse(readFileSync(path, 'utf8')) as PackageInfo;
+  return found.name === unknown.name ? found : unknown;
+}

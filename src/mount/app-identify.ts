@@ -5,7 +5,7 @@ import type { Log } from '../telemetry/index.ts';
 import type { Caller, KvShareOptions } from './options.ts';
 
 const PATIENCE_MS = 5_000;
-/** Callers who are waited for. One more and the oldest is not: honest answers are there in a moment. */
+/** Callers who are waited for. One more and the oldest is not, its request is private: honest answers are there in a moment. */
 const MOST_WAITING = 1_024;
 const isName = (value: unknown): value is string => typeof value === 'string' && value !== '';
 
@@ -19,7 +19,7 @@ function principalOf(caller: Caller | null | undefined): Principal | null {
   return { tenant, key: null, user: isName(user) ? user : null };
 }
 
-/** Bounded in time and number: whoever waits here holds a socket, and nothing else. */
+/** Bounded in time and number: whoever waits here holds a socket and what the app has parsed of its body. */
 class Waiting {
   /** How to end each, the oldest first. */
   readonly #ends = new Set<() => void>();

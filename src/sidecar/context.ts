@@ -42,6 +42,8 @@ export interface SidecarContext {
   /** Names that requests may use for the one model. */
   readonly modelNames: readonly string[];
   readonly identify: Identify;
+  /** Whether `identify` throws where somebody is not known. */
+  readonly refusesUnknown: boolean;
   readonly finder: PlanFinder;
   readonly routes: RouteTable;
   readonly breakEven: BreakEven;

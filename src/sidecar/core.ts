@@ -167,6 +167,7 @@ export function createCore(options: CoreOptions): SidecarCore {
     link,
     modelNames: [options.modelId, ...(options.modelAliases ?? [])],
     identify: options.identify ?? byKey(new KeyRing(options.tenants)),
+    refusesUnknown: options.identify === undefined,
     finder: createFinder(options, index, similar, metrics),
     routes,
     breakEven: new BreakEven(),

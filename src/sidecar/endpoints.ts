@@ -24,11 +24,11 @@ const modelObject = ({ modelId }: SidecarContext): object => ({
   owned_by: 'kvshare',
 });
 
-/** To whoever may ask for completions: a key that is unknown there is unknown here. */
+/** To whoever may ask for completions: a key that is unknown there is unknown here. An app's identify refuses nobody. */
 const tellModels = (answer: (context: SidecarContext) => object): Endpoint => ({
   method: 'GET',
   handle: async (context, request, response) => {
-    await context.identify(request);
+    if (context.refusesUnknown) await context.identify(request);
     sendJson(response, 200, answer(context));
   },
 });

@@ -36,10 +36,15 @@ export class IncomingBodies {
     this.#mostReads = mostReads;
   }
 
+  /** Throws `body_too_large` for one that says it is. */
+  check({ headers }: IncomingMessage): void {
+    if (Number(headers['content-length'] ?? 0) > this.maxBytes) throw tooLarge(this.maxBytes);
+  }
+
   /** Throws `body_too_large`, `body_timeout` or `request_cancelled`. */
   async read(request: IncomingMessage): Promise<Uint8Array> {
     const { maxBytes } = this;
-    if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes);
+    this.check(request);
     const onMore = (bytes: number): void => {
       this.#held += bytes;
       this.#makeRoom();

@@ -20,10 +20,8 @@ export function healthOf({ link, admission }: Pick<SidecarContext, 'link' | 'adm
   return { status: 'ready', causes: [] };
 }
 
-const { version } = packageInfo();
-
 function detailsOf({ link, admission, finder, modelId }: SidecarContext): object {
-  const own = { version, inFlight: admission.inside };
+  const own = { version: packageInfo().version, inFlight: admission.inside };
   if (!link.connected) return own;
   const { backend, generation, store } = link.info;
   return { model: modelId, backend, generation, store, donors: finder.index.size, ...own };

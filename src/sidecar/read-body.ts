@@ -61,9 +61,24 @@ function readTaken(body: unknown, maxBytes: number): unknown {
   return body;
 }
 
-async function readOwn(request: IncomingMessage, bodies: IncomingBodies): Promise<unknown> {
-  checkEncoding(request);
-  return parseJson(await bodies.read(request));
+const objectOf = (value: unknown): Record<string, unknown> => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new KvShareError('invalid_request', 'The body must be a JSON object.');
+  }
+  return value as Record<string, unknown>;
+};
+
+/**
+ * What can be refused before it is known who asks: a length that is too large, and a body that an app has parsed
+ * already, which is returned; undefined = it is still to be read.
+ */
+export function checkBody(
+  request: IncomingMessage,
+  bodies: IncomingBodies,
+): Record<string, unknown> | undefined {
+  bodies.check(request);
+  const taken = takenBody(request);
+  return taken === undefined ? undefined : objectOf(readTaken(taken, bodies.maxBytes));
 }
 
 /** Throws KvShareError `invalid_json`, `body_too_large`, `body_timeout`, `request_cancelled`, `invalid_request`. */
@@ -71,11 +86,8 @@ export async function readJsonBody(
   request: IncomingMessage,
   bodies: IncomingBodies,
 ): Promise<Record<string, unknown>> {
-  const taken = takenBody(request);
-  const value =
-    taken === undefined ? await readOwn(request, bodies) : readTaken(taken, bodies.maxBytes);
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new KvShareError('invalid_request', 'The body must be a JSON object.');
-  }
-  return value as Record<string, unknown>;
+  const parsed = checkBody(request, bodies);
+  if (parsed) return parsed;
+  checkEncoding(request);
+  return objectOf(parseJson(await bodies.read(request)));
 }

@@ -9,7 +9,7 @@ import type { SidecarContext } from './context.ts';
 import { identityOf, type Identity, type Principal } from './identify.ts';
 import { headerOf, sentPathOf } from './message.ts';
 import { readCompletionRequest, type CompletionRequest } from './openai-request.ts';
-import { readJsonBody } from './read-body.ts';
+import { checkBody, readJsonBody } from './read-body.ts';
 
 export type CompletionKind = CompletionRequest['kind'];
 
@@ -61,9 +61,10 @@ export async function receive(
   request: IncomingMessage,
 ): Promise<Received> {
   admission.checkRoom();
-  // First, so that nobody's body is kept until that is known.
+  const parsed = checkBody(request, bodies);
+  // Before the body is read, so that nobody's is kept until that is known.
   const principal = await identify(request);
-  return { principal, body: await readJsonBody(request, bodies) };
+  return { principal, body: parsed ?? (await readJsonBody(request, bodies)) };
 }
 
 /** Throws KvShareError with a 4xx code, or `runner_unavailable`. */

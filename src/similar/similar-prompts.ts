@@ -235,8 +235,8 @@ export class SimilarPrompts {
       if (!vector) return [];
       const weight = (range.end - range.start) * rarity;
       // Where all that have it are too old, it is searched for like new text.
-      const isStored = passage?.donors.some(({ storedAt }) => storedAt >= query.since);
-      return [{ range, stored: isStored ? passage! : null, vector, weight, rarity }];
+      const young = passage?.donors.findLast(({ storedAt }) => storedAt >= query.since);
+      return [{ range, stored: young ? passage! : null, vector, weight, rarity }];
     });
   }
 

@@ -31,8 +31,8 @@ export interface VectorIndex {
   /** Cosine of a stored vector and a query; throws RangeError when the label is not stored. */
   similarity(label: number, query: Float32Array): number;
   /**
-   * Up to k nearest neighbours, best first, ties by label. In a scope of at most `bruteForceLimit` vectors they are
-   * all compared. Beyond, `budgetMs` bounds the time when no graph can answer: the best found by then are returned.
+   * Up to k nearest neighbours, best first, of equal ones the newest. Where no graph answers all are compared, as far as
+   * `budgetMs` allows (3 ms are enough for the largest scope that has no graph): then the best found by then.
    * Rejects with RangeError for a query that `add` would refuse, and for nothing else.
    */
   search(query: Float32Array, k: number, budgetMs?: number): Promise<readonly Neighbour[]>;
@@ -139,7 +139,7 @@ export class ScopeIndex implements VectorIndex, GraphUser {
     const { dimension } = this.#options;
     const units = vectors.map((vector) => unitVector(vector, dimension));
     const wanted = Math.floor(Math.min(k, this.size));
-    if (!(wanted > 0)) return units.map(() => []);
+    if (units.length === 0 || !(wanted > 0)) return units.map(() => []);
     const queries = units.map((unit) => new Query(unit, strideOf(dimension), wanted + SPARE));
     const search = { table: this.#table, queries, deadline: performance.now() + budgetMs };
     if (!(await this.#askGraph(search, wanted + SPARE))) await this.#compare(search);
@@ -190,9 +190,7 @@ export class ScopeIndex implements VectorIndex, GraphUser {
   }
 
   async #compare(search: Search, isSettled = (): boolean => false): Promise<void> {
-    const isSmall = this.size <= this.#options.bruteForceLimit;
-    const deadline = isSmall ? Infinity : search.deadline;
-    await bruteForce({ ...search, deadline, isSettled }, this.#options.turns);
+    await bruteForce({ ...search, isSettled }, this.#options.turns);
   }
 
   #live({ top }: Query): readonly Neighbour[] {

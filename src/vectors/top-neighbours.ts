@@ -1,5 +1,6 @@
 // The best k of a search so far. k is small, so a sorted list beats a heap. Most of what is offered is soon displaced:
-// numbers in place make no garbage.
+// numbers in place make no garbage. Scans go from the newest to the oldest, so one that ties with the last is refused
+// without moving anything.
 
 export interface Neighbour {
   readonly label: number;
@@ -38,7 +39,7 @@ export class TopNeighbours {
     this.#length = end + 1;
   }
 
-  /** Best first, ties by label; only labels that `isLive` knows. */
+  /** Best first, of equal ones the newest; only labels that `isLive` knows. */
   list(isLive: (label: number) => boolean): Neighbour[] {
     const best: Neighbour[] = [];
     for (let i = 0; i < this.#length; i++) {
@@ -55,6 +56,6 @@ export class TopNeighbours {
 
   #isBehind(at: number, label: number, similarity: number): boolean {
     const other = this.#similarities[at]!;
-    return other < similarity || (other === similarity && this.#labels[at]! > label);
+    return other < similarity || (other === similarity && this.#labels[at]! < label);
   }
 }

@@ -3,6 +3,7 @@
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { afterEach, expect, it } from '@jest/globals';
+import express from 'express';
 import { identifyBy } from '../../src/mount/app-identify.ts';
 import { mounted, question, serveApp } from '../support/mounted.ts';
 import { answering, receiptOf } from '../support/scripted-runner.ts';
@@ -84,3 +85,33 @@ it('waits for a bounded number of them; beyond, the oldest is private', async ()
   expect(log.lines).toHaveLength(2);
   await Promise.all(all);
 });
+
+it.each([CHAT, '/v1/kvshare/plan'])(
+  '%s: what is too large is refused before anybody is asked',
+  async (path) => {
+    let asked = 0;
+    const { kv } = mounted({
+      identify: () => {
+        asked++;
+        return { tenant: 'ward' };
+      },
+    });
+    const app = express();
+    app.use(express.json({ limit: '20mb' }));
+    app.use('/v1', kv);
+    for (const handler of [kv.listener('/v1'), app]) {
+      const { url, server } = await serveApp(handler);
+      open.push(() => server.close());
+      const large = question('x'.repeat(5 * 2 ** 20));
+      expect((await ask(url, path, large)).status).toBe(413);
+      expect(asked).toBe(0);
+      // Nobody is refused the list of models, so nobody is asked who wants it.
+      expect((await fetch(`${url}/v1/models`)).status).toBe(200);
+      expect(asked).toBe(0);
+      expect((await ask(url, path, question('Hi'))).status).toBe(200);
+      expect(asked).toBe(1);
+      asked = 0;
+    }
+    open.push(() => kv.close());
+  },
+);

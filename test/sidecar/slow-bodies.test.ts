@@ -68,6 +68,36 @@ describe('a body that does not come', () => {
     expect(await metricsOf(served.url)).toContain('kvshare_errors_total{code="body_timeout"} 2');
   });
 
+  it('has no end, and nobody asked for it: a refused request is not read on', async () => {
+    await serve({});
+    const chunked = (path: string): string =>
+      `POST ${path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer stolen\r\ntransfer-encoding: chunked\r\n\r\n`;
+    const piece = `${(65_536).toString(16)}\r\n${' '.repeat(65_536)}\r\n`;
+    for (const path of paths) {
+      const { socket, answer } = begin(chunked(path));
+      let sent = 0;
+      const pump = (): void => {
+        while (!socket.destroyed && sent < 64 * 2 ** 20) {
+          sent += piece.length;
+          if (!socket.write(piece)) return void socket.once('drain', pump);
+        }
+      };
+      pump();
+      // Not `once`: it rejects with the error of a write that came too late.
+      await new Promise((resolve) => socket.on('close', resolve));
+      expect(sent).toBeLessThan(32 * 2 ** 20);
+      // What was on its way when the socket was closed can cost the answer.
+      if (answer() !== '') expect(answer()).toMatch(/^HTTP\/1.1 401 [^]*connection: close/i);
+    }
+    // A short one costs nothing, and the connection goes on.
+    const { answer } = begin(
+      `${head(paths[0], 20).replace('host: x', 'host: x\r\nauthorization: Bearer stolen')}${'x'.repeat(20)}` +
+        'GET /livez HTTP/1.1\r\nhost: x\r\n\r\n',
+    );
+    await until(() => answer().includes('200 OK'));
+    expect(answer()).toMatch(/^HTTP\/1.1 401 /);
+  });
+
   it('is not given up when it came while we were busy with something else', async () => {
     await serve({ bodyDeadlineMs: 200 });
     const body = JSON.stringify(chat);

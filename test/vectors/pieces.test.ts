@@ -10,7 +10,7 @@ import { openScanner, strideOf, VectorTable } from '../../src/vectors/vector-tab
 import { cosine, VectorWorld } from '../support/vectors.ts';
 
 describe('TopNeighbours', () => {
-  it('keeps the best k, each label once, ties by label', () => {
+  it('keeps the best k, each label once, of equal ones the newest', () => {
     const offers = fc.array(fc.tuple(fc.nat(30), fc.nat(8)), { maxLength: 60 });
     fc.assert(
       fc.property(offers, fc.integer({ min: 1, max: 6 }), (all, k) => {
@@ -18,7 +18,7 @@ describe('TopNeighbours', () => {
         // A label has one similarity.
         const similarity = new Map(all);
         for (const [label] of all) top.offer(label, similarity.get(label)!);
-        const expected = [...similarity].sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, k);
+        const expected = [...similarity].sort((a, b) => b[1] - a[1] || b[0] - a[0]).slice(0, k);
         expect(top.list(() => true)).toEqual(
           expected.map(([label, similarity]) => ({ label, similarity })),
         );

@@ -53,7 +53,7 @@ describe('a small scope', () => {
       const all = [...vectors.keys()].map((label) => {
         return { label, similarity: index.similarity(label, query) };
       });
-      all.sort((a, b) => b.similarity - a.similarity || a.label - b.label);
+      all.sort((a, b) => b.similarity - a.similarity || b.label - a.label);
       expect(found).toEqual(all.slice(0, 7));
       expect(same).toEqual(found);
       for (const { label, similarity } of all) {
@@ -64,13 +64,13 @@ describe('a small scope', () => {
     expect(all.childPid).toBeUndefined();
   });
 
-  it('gives equal vectors in order of their labels, after removals too', async () => {
+  it('gives the newest of equal vectors, after removals too', async () => {
     const index = indexes().all.open();
     const vector = new Float32Array(DIMENSION).fill(3);
     for (let i = 0; i < 20; i++) index.add(vector);
     index.remove(0);
-    index.remove(7);
-    expect(await labelsOf(index, vector, 4)).toEqual([1, 2, 3, 4]);
+    index.remove(17);
+    expect(await labelsOf(index, vector, 4)).toEqual([19, 18, 16, 15]);
     expect(index.add(vector)).toBe(20);
   });
 
@@ -81,6 +81,25 @@ describe('a small scope', () => {
     index.add(query);
     expect(await index.search(query, 3)).toHaveLength(1);
     for (const k of [0, -1, NaN]) expect(await index.search(query, k)).toEqual([]);
+  });
+
+  it('takes its time, not more, where all vectors are the same', async () => {
+    const all = new VectorIndexes({ dimension: DIMENSION, bruteForceLimit: 1_000_000 });
+    opened.push(all);
+    const index = all.open();
+    const vector = new Float32Array(DIMENSION).fill(1);
+    for (let i = 0; i < 100_000; i++) index.add(vector);
+    const queries = new Array<Float32Array>(6).fill(vector);
+    const started = performance.now();
+    const found = await Promise.all(
+      Array.from({ length: 16 }, () => index.searchAll(queries, 8, 20)),
+    );
+    expect(performance.now() - started).toBeLessThan(500);
+    for (const neighbours of found.flat()) {
+      expect(neighbours).toHaveLength(8);
+      expect(neighbours[0]!.label).toBe(99_999);
+    }
+    expect(await index.searchAll([], 8)).toEqual([]);
   });
 
   it('sees no other scope', async () => {

@@ -10,7 +10,7 @@ export async function checkGraphLibrary(library = 'hnswlib-node'): Promise<Findi
     await import(library);
     return finding.ok(`${library} loads`);
   } catch {
-    const says = `${library} was not built: beyond 1,500 passages a tenant likeness is looked for in bounded time only`;
+    const says = `${library} was not built: beyond 62,500 passages a tenant likeness is looked for in bounded time only`;
     return finding.warn(says, REMEDY);
   }
 }
