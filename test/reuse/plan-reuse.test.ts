@@ -197,6 +197,49 @@ describe('planReuse, case by case', () => {
     expect(decision.plan!.imports.map(({ segment }) => segment)).toEqual(['a', 'b']);
   });
 
+  it('takes no short fragment out of the middle of other text, but a whole block or one next to its neighbour', () => {
+    const long = words(140, 52).map((word) => word + 1_000);
+    const fragment = (length: number): number[] => long.slice(0, length);
+    const donor = (inside: readonly number[], left = words(60, 60)): Donor =>
+      donorOf('a', [...words(20, 30), NEWLINE, ...document, ...left, ...inside, ...words(30, 64)]);
+    const target = (inside: readonly number[], left = words(60, 68)): number[] => [
+      ...words(12, 72),
+      NEWLINE,
+      ...document,
+      ...left,
+      ...inside,
+      ...words(30, 76),
+      ...words(5, 21),
+    ];
+    // With the newline in front of it.
+    const moved = document.length + 1;
+    const imported = (from: Donor, to: readonly number[]): number[] =>
+      // So little is computed at its ends that it would pay.
+      planFor([from], to, { seam: 4, closure: { min: 0, max: 0 } }).plan!.imports.map(
+        ({ length }) => length,
+      );
+    expect(imported(donor(fragment(40)), target(fragment(40)))).toEqual([moved]);
+    expect(imported(donor(fragment(110)), target(fragment(110)))).toEqual([moved, 110]);
+    const block = [NEWLINE, ...fragment(40), NEWLINE];
+    expect(imported(donor(block), target(block))).toEqual([moved, 42]);
+    // Between it and the document stand 20 other words, there and here.
+    const [there, here] = [words(20, 60), words(20, 68)];
+    const beside = imported(donor(fragment(40), there), target(fragment(40), here));
+    expect(beside).toEqual([moved, 40]);
+  });
+
+  it('needs no more donors than it has to', () => {
+    const parts = [1, 2, 3].map((n) => words(60, n).concat(NEWLINE));
+    const all = donorOf('all', [...words(20, 30), NEWLINE, ...parts.flat(), ...question]);
+    const each = parts.map((part, i) =>
+      donorOf(`part-${i}`, [...words(20, 31 + i), NEWLINE, ...part, ...question]),
+    );
+    const target = [...words(12, 40), NEWLINE, ...parts.flat(), ...words(5, 21)];
+    // The others are newer, and have the same text.
+    const { imports } = planFor([all, ...each], target).plan!;
+    expect(new Set(imports.map(({ segment }) => segment))).toEqual(new Set(['all']));
+  });
+
   it('takes the newest of equal donors, but rather one that serves the prompt already', () => {
     const [card, other] = [words(20, 30), words(20, 31)];
     const donors = ['old', 'new'].map((name, i) =>
