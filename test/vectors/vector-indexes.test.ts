@@ -102,6 +102,25 @@ describe('a small scope', () => {
     expect(await index.searchAll([], 8)).toEqual([]);
   });
 
+  it('compares fewer where WebAssembly has no vector instructions', async () => {
+    const open = (): VectorIndex => {
+      const all = new VectorIndexes({ dimension: DIMENSION, library: 'no-such-library' });
+      opened.push(all);
+      return all.open();
+    };
+    const WASM = Reflect.get(globalThis, 'WebAssembly') as unknown;
+    Reflect.set(globalThis, 'WebAssembly', undefined);
+    const slow = open();
+    Reflect.set(globalThis, 'WebAssembly', WASM);
+    const fast = open();
+    const { vectors, world } = fill(slow, 6_100);
+    for (const vector of vectors.values()) fast.add(vector);
+    // Compared until a graph has them, and one by one, as long as the budget lasts.
+    expect([slow.lag, fast.lag]).toEqual([6_100, 0]);
+    const query = world.member();
+    expect(await labelsOf(slow, query, 5)).toEqual(await labelsOf(fast, query, 5));
+  });
+
   it('sees no other scope', async () => {
     const { all } = indexes();
     const [a, b] = [all.open(), all.open()];
