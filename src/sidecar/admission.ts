@@ -1,5 +1,6 @@
 // A bounded number of requests inside; the next one is told to come back instead of waiting unseen. Nobody gets in before
-// it is known who asks, so that no tenant can take the places of all the others, not for a moment either. When the door is closed nobody new gets in, and whoever is inside finishes.
+// it is known who asks, so that no tenant can take the places of all the others, not for a moment either. When the door
+// is closed nobody new gets in, and whoever is inside finishes.
 import { KvShareError } from '../errors.ts';
 
 export interface Place {

@@ -20,8 +20,8 @@ export function healthOf({ link, admission }: Pick<SidecarContext, 'link' | 'adm
   return { status: 'ready', causes: [] };
 }
 
-function detailsOf({ link, admission, finder, modelId }: SidecarContext): object {
-  const own = { version: packageInfo().version, inFlight: admission.inside };
+function detailsOf({ link, admission, finder, modelId }: SidecarContext, version: string): object {
+  const own = { version, inFlight: admission.inside };
   if (!link.connected) return own;
   const { backend, generation, store } = link.info;
   return { model: modelId, backend, generation, store, donors: finder.index.size, ...own };
@@ -31,6 +31,7 @@ function detailsOf({ link, admission, finder, modelId }: SidecarContext): object
 const serves = ({ status }: Health): boolean => status === 'ready' || status === 'degraded';
 
 export function addProbes(app: Express, context: SidecarContext, monitoring: Monitoring): void {
+  const { version } = packageInfo();
   let hasStarted = false;
   void context.link.reached.then(() => (hasStarted = true));
   app.get(['/livez', '/healthz'], (_request, response) => {
@@ -45,9 +46,12 @@ export function addProbes(app: Express, context: SidecarContext, monitoring: Mon
   });
   app.get('/readyz', (request, response) => {
     const health = healthOf(context);
-    const body = { ...health, ...detailsOf(context) };
     response
       .status(serves(health) ? 200 : 503)
-      .json(mayKnow(request) ? body : { status: health.status });
+      .json(
+        mayKnow(request)
+          ? { ...health, ...detailsOf(context, version) }
+          : { status: health.status },
+      );
   });
 }

@@ -72,7 +72,7 @@ const objectOf = (value: unknown): Record<string, unknown> => {
  * What can be refused before it is known who asks: a length that is too large, and a body that an app has parsed
  * already, which is returned; undefined = it is still to be read.
  */
-export function checkBody(
+export function parsedBody(
   request: IncomingMessage,
   bodies: IncomingBodies,
 ): Record<string, unknown> | undefined {
@@ -81,13 +81,11 @@ export function checkBody(
   return taken === undefined ? undefined : objectOf(readTaken(taken, bodies.maxBytes));
 }
 
-/** Throws KvShareError `invalid_json`, `body_too_large`, `body_timeout`, `request_cancelled`, `invalid_request`. */
-export async function readJsonBody(
+/** Of a body that nobody has touched. Throws KvShareError `invalid_json`, `body_too_large`, `body_timeout`, `request_cancelled`, `invalid_request`. */
+export async function sentBody(
   request: IncomingMessage,
   bodies: IncomingBodies,
 ): Promise<Record<string, unknown>> {
-  const parsed = checkBody(request, bodies);
-  if (parsed) return parsed;
   checkEncoding(request);
   return objectOf(parseJson(await bodies.read(request)));
 }

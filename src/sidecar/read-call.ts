@@ -9,7 +9,7 @@ import type { SidecarContext } from './context.ts';
 import { identityOf, type Identity, type Principal } from './identify.ts';
 import { headerOf, sentPathOf } from './message.ts';
 import { readCompletionRequest, type CompletionRequest } from './openai-request.ts';
-import { checkBody, readJsonBody } from './read-body.ts';
+import { parsedBody, sentBody } from './read-body.ts';
 
 export type CompletionKind = CompletionRequest['kind'];
 
@@ -61,10 +61,10 @@ export async function receive(
   request: IncomingMessage,
 ): Promise<Received> {
   admission.checkRoom();
-  const parsed = checkBody(request, bodies);
+  const parsed = parsedBody(request, bodies);
   // Before the body is read, so that nobody's is kept until that is known.
   const principal = await identify(request);
-  return { principal, body: parsed ?? (await readJsonBody(request, bodies)) };
+  return { principal, body: parsed ?? (await sentBody(request, bodies)) };
 }
 
 /** Throws KvShareError with a 4xx code, or `runner_unavailable`. */

@@ -6,7 +6,7 @@ import express, { type RequestHandler } from 'express';
 import express4 from 'express4';
 import { toErrorBody } from '../../src/errors.ts';
 import { IncomingBodies } from '../../src/sidecar/incoming-bodies.ts';
-import { readJsonBody } from '../../src/sidecar/read-body.ts';
+import { parsedBody, sentBody } from '../../src/sidecar/read-body.ts';
 
 const MAX_BYTES = 2_000;
 const bodies = new IncomingBodies({ maxBytes: MAX_BYTES, deadlineMs: 5_000 });
@@ -27,7 +27,7 @@ const app = express();
 for (const [name, parser] of Object.entries(parsers)) {
   app.post(`/${name}`, parser, async (request, response) => {
     try {
-      response.json(await readJsonBody(request, bodies));
+      response.json(parsedBody(request, bodies) ?? (await sentBody(request, bodies)));
     } catch (error) {
       response.status(400).json(toErrorBody(error));
     }

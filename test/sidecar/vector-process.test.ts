@@ -5,7 +5,7 @@ import { afterAll, expect, it } from '@jest/globals';
 import { VectorIndexes, type VectorIndex } from '../../src/vectors/index.ts';
 import { answering, ScriptedRunner, storing } from '../support/scripted-runner.ts';
 import { ask, bearer, metricsOf, serveSidecar } from '../support/served.ts';
-import { pause, until } from '../support/vectors.ts';
+import { killAgainAndAgain, pause, until } from '../support/vectors.ts';
 import { wordEmbedder } from '../support/word-embedder.ts';
 
 const IS_FULL = process.env['KVSHARE_FULL'] === '1';
@@ -106,15 +106,11 @@ it(
     };
     const load = [...Array.from({ length: CLIENTS }, (_, i) => client(3 * i)), mutator()];
 
-    for (let kill = 1; kill <= KILLS; kill++) {
-      await until(() => vectors.childPid !== undefined, 60_000);
-      // Now and then while it starts or is being filled.
-      if (kill % 4 === 0) await pause(40 * kill);
-      else await until(isGraphUsed, 60_000);
-      process.kill(vectors.childPid!, 'SIGKILL');
-      await until(() => lost.length === kill);
-    }
-    await until(isGraphUsed, 60_000);
+    await killAgainAndAgain({
+      ...{ times: KILLS, lost, isUsed: isGraphUsed },
+      pid: () => vectors.childPid,
+      pauseMs: (kill) => 40 * kill,
+    });
     isRunning = false;
     await Promise.all(load);
 

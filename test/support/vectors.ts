@@ -85,3 +85,33 @@ export async function until(isSo: () => boolean, limitMs = 20_000): Promise<void
     await pause(10);
   }
 }
+
+export interface Kills {
+  readonly times: number;
+  /** Of the graph process, while there is one. */
+  readonly pid: () => number | undefined;
+  /** What was said of lost processes. */
+  readonly lost: readonly string[];
+  /** The process has all vectors. */
+  readonly isUsed: () => boolean;
+  /** Before every fourth kill: while it starts or is being filled. */
+  readonly pauseMs: (kill: number) => number;
+}
+
+/** Ends with a process that is used again. */
+export async function killAgainAndAgain({
+  times,
+  pid,
+  lost,
+  isUsed,
+  pauseMs,
+}: Kills): Promise<void> {
+  for (let kill = 1; kill <= times; kill++) {
+    await until(() => pid() !== undefined, 60_000);
+    if (kill % 4 === 0) await pause(pauseMs(kill));
+    else await until(isUsed, 60_000);
+    process.kill(pid()!, 'SIGKILL');
+    await until(() => lost.length === kill);
+  }
+  await until(isUsed, 60_000);
+}

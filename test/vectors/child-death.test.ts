@@ -2,7 +2,7 @@
 // filled again.
 import { afterAll, expect, it } from '@jest/globals';
 import { VectorIndexes } from '../../src/vectors/index.ts';
-import { nearest, pause, until, VectorWorld } from '../support/vectors.ts';
+import { killAgainAndAgain, nearest, pause, until, VectorWorld } from '../support/vectors.ts';
 
 const IS_FULL = process.env['KVSHARE_FULL'] === '1';
 const KILLS = IS_FULL ? 100 : 10;
@@ -57,15 +57,11 @@ it(
     };
     const load = [searcher(), searcher(), searcher(), searcher(), mutator()];
 
-    for (let kill = 1; kill <= KILLS; kill++) {
-      await until(() => all.childPid !== undefined, 60_000);
-      // Sometimes while it starts or is being filled, mostly when it serves.
-      if (kill % 4 === 0) await pause(150 * world.random());
-      else await until(isFilled, 60_000);
-      process.kill(all.childPid!, 'SIGKILL');
-      await until(() => lost.length === kill);
-    }
-    await until(isFilled, 60_000);
+    await killAgainAndAgain({
+      ...{ times: KILLS, lost, isUsed: isFilled },
+      pid: () => all.childPid,
+      pauseMs: () => 150 * world.random(),
+    });
     isRunning = false;
     await Promise.all(load);
     await pause(100);
