@@ -18,18 +18,36 @@ export interface ListenOptions {
   readonly flag?: string;
 }
 
-/** The port. Rejects with KvShareError `port_in_use`. */
-export async function listen(
-  server: Server,
+/** What the system says about an address that is not to be had here, by its code. */
+const unusable: Readonly<Record<string, string>> = {
+  EADDRNOTAVAIL: 'this machine does not have that address',
+  ENOTFOUND: 'no address has that name',
+  EAI_AGAIN: 'the name cannot be looked up now',
+  EACCES: 'this user may not listen on that port',
+  EAFNOSUPPORT: 'this machine does not speak that kind of address',
+};
+
+function whyNot(
   { port, host, flag = '--port' }: ListenOptions,
-): Promise<number> {
+  error: NodeJS.ErrnoException,
+): Error {
+  const { code = '' } = error;
+  if (code === 'EADDRINUSE') {
+    const message = `Port ${port} is in use: end what listens there, or set ${flag}.`;
+    return new KvShareError('port_in_use', message);
+  }
+  const why = unusable[code];
+  if (why === undefined) return error;
+  const other = code === 'EACCES' ? flag : flag.replace(/port$/, 'host');
+  const message = `Cannot listen on ${host}, port ${port}: ${why}. Set ${other}.`;
+  return new KvShareError('config_invalid', message);
+}
+
+/** The port. Rejects with KvShareError `port_in_use`, or `config_invalid` for an address that cannot be had. */
+export async function listen(server: Server, address: ListenOptions): Promise<number> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const busy = error.code === 'EADDRINUSE';
-      const message = `Port ${port} is in use: end what listens there, or set ${flag}.`;
-      reject(busy ? new KvShareError('port_in_use', message) : error);
-    });
-    server.listen(port, host, resolve);
+    server.once('error', (error) => reject(whyNot(address, error)));
+    server.listen(address.port, address.host, resolve);
   });
   return (server.address() as AddressInfo).port;
 }
@@ -41,7 +59,7 @@ export async function closeNow(server: Server): Promise<void> {
   await closed;
 }
 
-/** Before what takes seconds, such as reading a model. Rejects with KvShareError `port_in_use`. */
+/** Before what takes seconds, such as reading a model. Rejects as `listen` does. */
 export async function checkFree(addresses: readonly ListenOptions[]): Promise<void> {
   const held: Server[] = [];
   try {

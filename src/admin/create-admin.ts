@@ -110,6 +110,10 @@ export function createAdmin(options: AdminOptions): Admin {
   ];
   const app = express();
   app.disable('x-powered-by');
+  // For anybody, as at the sidecar's port: `kvshare doctor` asks who has the port.
+  app.get('/livez', (_request, response) => {
+    response.json({ status: 'ok', server: 'kvshare admin' });
+  });
   const tenantOf = (given: string): string | null => operator.tenantOf(given);
   const adminKey = new OperatorKey(key, 'the admin port', tenantOf);
   for (const endpoint of [...endpoints, openApiEndpoint(endpoints)]) {

@@ -16,6 +16,7 @@ import { checkModel } from './doctor/model.ts';
 import { checkPort, checkRunner } from './doctor/network.ts';
 import { checkSettings } from './doctor/settings.ts';
 import { modelIdOf } from '../open-model/index.ts';
+import { addressesOf } from './start-admin.ts';
 
 const NATIVE = ['tensorflow', 'tensorflow-gpu'];
 
@@ -48,6 +49,13 @@ async function checkComputing(settings: Settings): Promise<Finding[]> {
   return [...findings, ...machine, await checkBackend(settings)];
 }
 
+/** One by one: two of them may be the same. */
+async function checkPorts(settings: Settings): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const address of addressesOf(settings)) findings.push(await checkPort(address));
+  return findings;
+}
+
 async function examine(argv: readonly string[]): Promise<Finding[]> {
   const first = [checkNode(), checkClock()];
   let settings: Settings;
@@ -61,7 +69,7 @@ async function examine(argv: readonly string[]): Promise<Finding[]> {
     ...first,
     ...checkSettings(settings, unknownVariables(environment())),
     ...(await checkFolders(settings)),
-    await checkPort(settings),
+    ...(await checkPorts(settings)),
     await checkGraphLibrary(),
     ...(await checkComputing(settings)),
   ];

@@ -24,6 +24,7 @@ import { packageInfo } from '../../src/package-info.ts';
 import { serveRunner } from '../../src/runner/server.ts';
 import { encodeGguf } from '../support/gguf-writer.ts';
 import { ScriptedRunner } from '../support/scripted-runner.ts';
+import { serveAdmin } from '../support/served-admin.ts';
 import { serveSidecar } from '../support/served.ts';
 import { writeTinyFile } from '../support/tiny-file.ts';
 
@@ -122,9 +123,13 @@ describe('checks', () => {
     await new Promise((resolve) => busy.once('listening', resolve));
     const { port } = busy.address() as AddressInfo;
     // It listens, and answers nobody.
-    expectFinding(await checkPort({ port, host: '127.0.0.1' }), 'fail', /port_in_use/);
+    expectFinding(await checkPort({ port, host: '127.0.0.1' }), 'fail', / is in use/);
     expectFinding(await checkPort({ port: 0, host: '127.0.0.1' }), 'ok', /any free/);
-    expectFinding(await checkPort({ port: 1, host: '192.0.2.1' }), 'fail', /EADDRNOTAVAIL/);
+    expectFinding(
+      await checkPort({ port: 1, host: '192.0.2.1' }),
+      'fail',
+      /does not have that address/,
+    );
     busy.close();
   });
 
@@ -144,13 +149,19 @@ describe('checks', () => {
       });
       const found = await at(Number(new URL(url).port));
       expectFinding(found, 'ok', new RegExp(`: ${told} runs there; --port for another one$`));
+      const admin = await serveAdmin(sidecar);
+      const address = { port: Number(new URL(admin.url).port), host: '127.0.0.1' };
+      const beside = await checkPort({ ...address, flag: '--admin-port' });
+      expectFinding(beside, 'ok', /: kvshare admin runs there; --admin-port for another one$/);
+      expect(beside.check).toBe('admin-port');
+      await admin.close();
       await sidecar.close();
     }
     // Others have a /livez, too, and may say anything there.
     for (const answer of ['{"status":"ok"}', '{"server":"kvshare \\u001b[2J"}', 'null', 'x']) {
       const other = createServer((_request, response) => response.end(answer));
       await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
-      expectFinding(await at((other.address() as AddressInfo).port), 'fail', /port_in_use/);
+      expectFinding(await at((other.address() as AddressInfo).port), 'fail', / is in use/);
       other.closeAllConnections();
       other.close();
     }

@@ -34,6 +34,17 @@ it.each([
   expect([status, stderr]).toEqual([1, `kvshare: port_in_use: ${said}\n`]);
 });
 
+it.each([
+  ['192.0.2.1', 0, '--port', 'Cannot listen on 192.0.2.1, port 0: this machine', '--host'],
+  ['nobody.invalid', 0, '--admin-port', 'Cannot listen on nobody.invalid', '--admin-host'],
+])('an address that is not to be had here: %s', async (host, port, flag, said, other) => {
+  const refused = checkFree([{ host, port, flag }]);
+  await expect(refused).rejects.toMatchObject({
+    code: 'config_invalid',
+    message: expect.stringMatching(new RegExp(`^${said}.* Set ${other}\\.$`)),
+  });
+});
+
 it('two listeners cannot have one port, and the check holds none', async () => {
   const address = { host: '127.0.0.1', port: 0 };
   await checkFree([address, address]);

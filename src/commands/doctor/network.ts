@@ -1,6 +1,5 @@
 // What is listened on and who has to answer.
-import type { Settings } from '../../config.ts';
-import { checkFree } from '../../listen.ts';
+import { checkFree, type ListenOptions } from '../../listen.ts';
 import { PLAN_VERSION, type RunnerInfo } from '../../protocol/index.ts';
 import { RunnerClient } from '../../runner/client.ts';
 import { findingsOf, type Finding } from './finding.ts';
@@ -25,19 +24,22 @@ async function whoServes(origin: string): Promise<string | null> {
   }
 }
 
-export async function checkPort({ port, host }: Pick<Settings, 'port' | 'host'>): Promise<Finding> {
-  const finding = findingsOf('port');
+/** `flag`: what sets the port. */
+export async function checkPort({ port, host, flag = '--port' }: ListenOptions): Promise<Finding> {
+  const finding = findingsOf(flag.slice(2));
   if (port === 0) return finding.ok('any free one');
   const where = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   try {
-    await checkFree([{ port, host }]);
+    await checkFree([{ port, host, flag }]);
     return finding.ok(`${where} is free`);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const own = code === 'port_in_use' ? await whoServes(`http://${where}`) : null;
-    if (own !== null) return finding.ok(`${where}: ${own} runs there; --port for another one`);
-    const todo = 'end what listens there, or set --port and --host';
-    return finding.fail(`${where}: ${code ?? message}`, todo);
+    if (own !== null) return finding.ok(`${where}: ${own} runs there; ${flag} for another one`);
+    if (code === 'port_in_use') {
+      return finding.fail(`${where} is in use`, `end what listens there, or set ${flag}`);
+    }
+    return finding.fail(message, `set ${flag} and ${flag.replace(/port$/, 'host')}`);
   }
 }
 
