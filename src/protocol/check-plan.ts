@@ -49,6 +49,9 @@ export function checkPlan(value: unknown, context: PlanContext): ReusePlan {
   if (value.topUp && value.topUp.keep > value.topUp.window) {
     refuse('plan_invalid', 'A top-up keeps more tokens of a group than the group has.');
   }
+  if (value.driftCorrection !== undefined && (value.topUp || value.fullLayers > 0)) {
+    refuse('plan_invalid', 'Drift is corrected where all layers compute the same tokens.');
+  }
   checkImports(value);
   checkRecompute(value);
   checkCoverage(value);

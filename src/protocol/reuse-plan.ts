@@ -81,6 +81,11 @@ export interface ReusePlan {
   readonly fullLayers: number;
   /** Imported tokens that are computed again with each generated token, worst first; needs a `topUp`. */
   readonly decodeRefresh: number;
+  /**
+   * So much of the mean change that recomputed tokens of an import show is added to its other tokens' K and V, layer
+   * by layer, 0..1; absent = 0. Only where there is neither a `topUp` nor a full layer.
+   */
+  readonly driftCorrection?: number;
 }
 
 /** Why a runner did less than the plan said. */

@@ -30,6 +30,8 @@ export interface RunnerCapabilities {
   readonly decodeRefresh: boolean;
   /** Imports of tokens that only stand for the same thing (policy `semantic`). */
   readonly unequalTokens: boolean;
+  /** What recomputed tokens show is added to imported ones: `ReusePlan.driftCorrection`. */
+  readonly driftCorrection?: boolean;
   /** `Runner.compare`: without it reuse cannot be guarded. */
   readonly compare?: boolean;
   /** Whether stored KV can be listed, deleted and pinned by name. */

@@ -150,6 +150,7 @@ export const replayRunner: Pick<RunnerInfo, 'fingerprint' | 'speeds' | 'capabili
       topUp: ['query-attention', 'v-deviation', 'dhd'],
       fullLayers: true,
       decodeRefresh: true,
+      driftCorrection: true,
       unequalTokens: true,
       compare: true,
     },

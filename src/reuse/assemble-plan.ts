@@ -14,13 +14,15 @@ export interface Draft {
 const tokensOf = (pieces: readonly Piece[]): number =>
   pieces.reduce((sum, piece) => sum + piece.length, 0);
 
-const noExtras = { topUp: null, fullLayers: 0, decodeRefresh: 0 } as const;
+const noExtras = { topUp: null, fullLayers: 0, decodeRefresh: 0, driftCorrection: 0 } as const;
 
 function planOf(input: PlanInput, { pieces, fresh }: Draft): ReusePlan {
   const { planId, target, runner } = input;
   // Nothing approximate, nothing to refresh.
   const approximate = pieces.some((piece) => !piece.exact);
   const options = approximate ? input.options : { ...input.options, ...noExtras };
+  const { topUp, fullLayers, decodeRefresh, driftCorrection } = options;
+  const drifts = driftCorrection > 0 && topUp === null && fullLayers === 0;
   return {
     version: PLAN_VERSION,
     planId,
@@ -35,9 +37,10 @@ function planOf(input: PlanInput, { pieces, fresh }: Draft): ReusePlan {
       exact,
     })),
     recompute: fresh.ranges(),
-    topUp: options.topUp,
-    fullLayers: options.fullLayers,
-    decodeRefresh: options.decodeRefresh,
+    topUp,
+    fullLayers,
+    decodeRefresh,
+    ...(drifts && { driftCorrection }),
   };
 }
 

@@ -32,6 +32,11 @@ export interface ReuseOptions {
   readonly fullLayers: number;
   /** Imported tokens computed again with each generated token. */
   readonly decodeRefresh: number;
+  /**
+   * Share of the mean change that recomputed tokens of a moved run show which is added to the K and V of its other tokens,
+   * layer by layer, 0..1. Not beside `topUp` or `fullLayers`.
+   */
+  readonly driftCorrection: number;
   /** False switches the quality fallbacks off (`bench hit-rate --no-fallback`). */
   readonly fallbacks: boolean;
 }

@@ -187,7 +187,8 @@ export function planReuse(given: PlanInput): PlanDecision {
   const decision = decide(given, { ...given, options });
   if (decision.reason !== 'full' || decision.importedTokens === 0) return decision;
   // Tokens that should be computed besides, and cannot be there.
-  const isLess = recipeOf(options) !== recipeOf(given.options);
+  const { driftCorrection } = given.options;
+  const isLess = recipeOf({ ...options, driftCorrection }) !== recipeOf(given.options);
   return isLess ? { ...decision, reason: 'runner-unable' } : decision;
 }
 

@@ -18,6 +18,7 @@ const editClosure: ReuseOptions = {
   topUp: null,
   fullLayers: 0,
   decodeRefresh: 0,
+  driftCorrection: 0.4,
   fallbacks: true,
 };
 
@@ -32,6 +33,7 @@ const placeholder: ReuseOptions = {
   maxInversionShare: 1,
   mergeGap: 1,
   delimiterRefresh: false,
+  driftCorrection: 0,
 };
 
 const defaults: Record<PolicyName, ReuseOptions> = {
@@ -96,6 +98,7 @@ export function withinCapabilities(options: ReuseOptions, able: RunnerCapabiliti
     topUp,
     fullLayers: able.fullLayers ? options.fullLayers : 0,
     decodeRefresh: able.decodeRefresh && topUp ? options.decodeRefresh : 0,
+    driftCorrection: able.driftCorrection === true ? options.driftCorrection : 0,
   };
 }
 

@@ -59,6 +59,9 @@ export const reuseSchema = {
     },
     fullLayers: tokens(0, 1024, 'First layers that are computed for every token.'),
     decodeRefresh: tokens(0, 64, 'Imported tokens computed again with each generated token.'),
+    driftCorrection: share(
+      'Of the mean change that recomputed tokens show, so much is added to imported ones.',
+    ),
     qualityBudget: {
       ...strictObject({
         top1: share('Least share of samples whose first token is that of a full prefill.'),

@@ -30,7 +30,7 @@ it('computes rows, KV, logits and attention sums as the eager pass does', async 
     pastPositions: Int32Array.from({ length: kv ? from : 0 }, (_, i) => i),
     logitRows: 0,
   });
-  const spec = { first: 0, end: last, kind: 'none', attentionOf: null } as const;
+  const spec = { first: 0, end: last, kind: 'none', attentionOf: null, drifts: false } as const;
   const scored = { start: 1, end: 2 };
   const whole = { start: 0, end: last };
   await model.prepare({ ...spec, end: 2, attentionOf: scored });
@@ -68,6 +68,63 @@ it('computes rows, KV, logits and attention sums as the eager pass does', async 
   for (const { kv, hidden, logits, attention } of outputs) {
     tf.dispose([kv.k, kv.v, { hidden, logits, attention }] as never);
   }
+  expect(tf.memory().numTensors).toBe(baseline);
+}, 240_000);
+
+it('moves imported keys and values as the eager pass does', async () => {
+  const { model, tf } = await realModel(true);
+  if (!(model instanceof GraphTransformer)) return; // A machine without the native backend.
+  const baseline = tf.memory().numTensors;
+  const of = (from: number, to: number): Pick<ForwardInput, 'ids' | 'positions'> => ({
+    ids: Int32Array.from({ length: to - from }, (_, i) => 400 + 37 * (from + i)),
+    positions: Int32Array.from({ length: to - from }, (_, i) => from + i),
+  });
+  const none = { past: null, pastPositions: new Int32Array(0), logitRows: 0 };
+  const past = model.forward({ ...of(0, 20), ...none });
+  // The same tokens behind nothing: what a donor may have had for them.
+  const stale = model.forward({ ...of(20, 32), positions: of(0, 12).positions, ...none });
+  const runOf = (key: number): number => (key < 5 ? -1 : key < 12 ? 0 : 1);
+  const drift = {
+    stale: stale.kv,
+    average: tf.tensor2d(
+      Array.from({ length: 24 }, (_, i) => (i % 12 < 8 && i % 12 >= 4 ? 0.1 : 0)),
+      [2, 12],
+    ),
+    spread: tf.tensor2d(
+      Array.from({ length: 40 }, (_, i) => (runOf(i >> 1) === i % 2 ? 1 : 0)),
+      [20, 2],
+    ),
+  };
+  for (const logitRows of [0, 1]) {
+    const input = {
+      ...of(20, 32),
+      ...{ past: past.kv, pastPositions: of(0, 20).positions, logitRows, drift },
+    };
+    const graph = model.forward(input);
+    const eager = Transformer.prototype.forward.call(model, input);
+    for (const [mine, theirs, was] of [
+      [graph.kv.k, eager.kv.k, null],
+      [graph.kv.v, eager.kv.v, null],
+      [graph.past!.k, eager.past!.k, past.kv.k],
+      [graph.past!.v, eager.past!.v, past.kv.v],
+    ] as const) {
+      expect(mine.shape).toEqual(theirs.shape);
+      expect(worst(mine.dataSync(), theirs.dataSync())).toBeLessThan(2e-3);
+      if (!was) continue;
+      // The first five keys belong to no run, the others did move.
+      const largest = tf.tidy(() =>
+        tf.split(tf.sub(mine, was), [5, 15], 2).map((part) => tf.max(tf.abs(part)).dataSync()[0]!),
+      );
+      expect(largest[0]).toBe(0);
+      expect(largest[1]).toBeGreaterThan(0.1);
+    }
+    if (logitRows > 0) {
+      expect(worst(graph.logits!.dataSync(), eager.logits!.dataSync())).toBeLessThan(2e-3);
+    }
+    const { kv, past: moved, logits } = graph;
+    tf.dispose([kv, moved, logits, eager.kv, eager.past, eager.logits] as never);
+  }
+  tf.dispose([past.kv, drift, stale.kv] as never);
   expect(tf.memory().numTensors).toBe(baseline);
 }, 240_000);
 

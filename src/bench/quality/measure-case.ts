@@ -39,12 +39,13 @@ export interface CaseContext {
 /** Two plans with the same key are the same work; null = full prefill. */
 function planKey(plan: ReusePlan | null): string {
   if (plan === null) return 'full';
-  const { imports, recompute, topUp, fullLayers, decodeRefresh, policy } = plan;
+  const { imports, recompute, topUp, fullLayers, decodeRefresh, driftCorrection, policy } = plan;
   const ranges = recompute.map(({ start, end }) => [start, end]);
   const turned = policy !== 'naive' || imports.every(({ exact }) => exact);
   // Query attention asks by the reasons of the ranges.
   const reasons = topUp ? recompute.map(({ reason }) => reason) : [];
-  return JSON.stringify([imports, ranges, topUp, fullLayers, decodeRefresh, turned, reasons]);
+  const extras = [topUp, fullLayers, decodeRefresh, driftCorrection];
+  return JSON.stringify([imports, ranges, extras, turned, reasons]);
 }
 
 class CaseRun {

@@ -35,6 +35,7 @@ export const capabilities: RunnerCapabilities = {
   fullLayers: true,
   decodeRefresh: true,
   unequalTokens: true,
+  driftCorrection: true,
   compare: true,
   storeControl: true,
 };

@@ -103,11 +103,12 @@ export class Engine implements Runner {
     this.#admission = new Admission({ scheduler, maxRunning, memoryWaitMs, store: this.#store });
     const { contextLength, vocabSize } = model.config;
     this.#limits = { contextLength: Math.min(contextLength, this.#store.capacity), vocabSize };
+    const steadyChunk = Math.min(chunkTokens, sharedChunkTokens);
     this.#step = {
       model,
       store: this.#store,
-      chunkSize: () =>
-        this.#inPhase('decode').length > 0 ? Math.min(chunkTokens, sharedChunkTokens) : chunkTokens,
+      chunkSize: () => (this.#inPhase('decode').length > 0 ? steadyChunk : chunkTokens),
+      steadyChunk,
     };
   }
 
@@ -151,12 +152,12 @@ export class Engine implements Runner {
   }
 
   async compare(request: CompareRequest, signal: AbortSignal): Promise<Comparison | null> {
-    const { fingerprint, chunkTokens, sharedChunkTokens } = this.#options;
+    const { fingerprint } = this.#options;
     checkRequest(requestOf(request), this.#limits, fingerprint, this.#store);
     checkAnswer(request, this.#limits);
     if (this.#closed) return null;
     // Small steps even when nobody decodes: a request that arrives waits for one of them.
-    const chunkSize = (): number => Math.min(chunkTokens, sharedChunkTokens);
+    const chunkSize = (): number => this.#step.steadyChunk;
     const result = this.#comparisons.add(compare(request, { ...this.#step, chunkSize }), signal);
     this.#loop ??= this.#run();
     return result;

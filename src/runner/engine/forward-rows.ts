@@ -2,14 +2,17 @@
 // rows x all keys, and a request can be cancelled between two chunks.
 import type { Rank, Tensor2D } from '@tensorflow/tfjs-core';
 import type { TokenRange } from '../../kv/index.ts';
+import { disposeDrift } from '../model/drift.ts';
 import {
   keyPositions,
+  type ForwardInput,
   type ForwardOutput,
   type ForwardPart,
   type Transformer,
 } from '../model/transformer.ts';
 import type { KvStore } from '../store/kv-store.ts';
 import type { LiveKv } from './live-kv.ts';
+import type { RunDrift } from './run-drift.ts';
 import type { Sequence } from './sequence.ts';
 import { numbersOf, type Work } from './work.ts';
 
@@ -18,6 +21,8 @@ export interface StepContext {
   readonly store: KvStore;
   /** Most rows of the next step. */
   readonly chunkSize: () => number;
+  /** The same where results depend on it: whatever else is running. */
+  readonly steadyChunk: number;
 }
 
 export interface RowsInput {
@@ -28,6 +33,8 @@ export interface RowsInput {
   /** `hidden` is that of all rows. Absent = all layers. */
   readonly part?: ForwardPart | undefined;
   readonly logits: boolean;
+  /** Moves what was imported by what these rows show; with all layers only. */
+  readonly drift?: RunDrift | null;
   /** Called behind each chunk. */
   readonly onChunk?: (chunk: Chunk) => void;
 }
@@ -51,17 +58,36 @@ export function* forwardRows(
   let logits: Float32Array = new Float32Array(0);
   for (let start = 0; start < positions.length;) {
     if (start > 0) yield null;
-    const end = Math.min(start + step.chunkSize(), positions.length);
+    const most = input.drift ? step.steadyChunk : step.chunkSize();
+    const end = Math.min(start + most, positions.length);
     logits = (yield* forwardChunk(sequence, step, input, { start, end })) ?? logits;
     start = end;
   }
   return logits;
 }
 
+/** What the chunk shows about imported runs stays with them. */
+function forwardMoved(
+  model: Transformer,
+  input: ForwardInput,
+  kv: LiveKv,
+  drift: RunDrift | null,
+): ForwardOutput {
+  const shown = drift?.of(model.tf, input.positions, input.pastPositions);
+  if (!shown) return model.forward(input);
+  try {
+    const output = model.forward({ ...input, drift: shown });
+    kv.replace(output.past!);
+    return output;
+  } finally {
+    disposeDrift(shown);
+  }
+}
+
 function* forwardChunk(
   sequence: Sequence,
   { model }: StepContext,
-  { positions, kv, part, logits, onChunk }: RowsInput,
+  { positions, kv, part, logits, drift, onChunk }: RowsInput,
   { start, end }: TokenRange,
 ): Work<Float32Array | null> {
   const rows = positions.slice(start, end);
@@ -79,7 +105,7 @@ function* forwardChunk(
   };
   let output: ForwardOutput;
   try {
-    output = model.forward(input);
+    output = forwardMoved(model, input, kv, drift ?? null);
   } finally {
     hidden?.dispose();
   }

@@ -44,6 +44,12 @@ export class LiveKv {
     this.#positions = positions;
   }
 
+  /** Other numbers for all rows, in their order; takes ownership of the block. */
+  replace(block: KvBlock): void {
+    this.#blocks.forEach(disposeBlock);
+    this.#blocks = [block];
+  }
+
   /** Copies positions [start, end) in ascending order; the caller owns the result. */
   copyRange(tf: Tf, start: number, end: number): KvBlock {
     return this.copyRows(

@@ -41,8 +41,10 @@ function dropReplaced(sequence: Sequence, { model }: StepContext, firstLayer: nu
 }
 
 function* wholeDepth(sequence: Sequence, step: StepContext): Prefill {
-  const input = { positions: sequence.fresh, kv: sequence.live, logits: true };
-  return yield* forwardRows(sequence, step, input);
+  const { fresh: positions, live: kv, drift } = sequence;
+  const logits = yield* forwardRows(sequence, step, { positions, kv, drift, logits: true });
+  sequence.endDrift();
+  return logits;
 }
 
 function* firstStages(sequence: Sequence, step: StepContext, full: FullLayers): Work<void> {

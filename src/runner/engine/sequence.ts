@@ -13,6 +13,7 @@ import type { PageView } from '../store/kv-page.ts';
 import type { Bringing, KvStore, Wanted } from '../store/kv-store.ts';
 import type { LiveLease } from '../store/live-leases.ts';
 import { LiveKv } from './live-kv.ts';
+import type { RunDrift } from './run-drift.ts';
 import { seededRandom } from './sampler.ts';
 import type { Work } from './work.ts';
 
@@ -48,6 +49,8 @@ export class Sequence {
   kept: Int32Array = new Int32Array(0);
   /** Of `fresh`, the rows whose attention scores the kept ones (query attention): what is new, and the question. */
   asking: Int32Array = new Int32Array(0);
+  /** What computing some of the imported tokens again shows about the others; null = the plan does not ask. */
+  drift: RunDrift | null = null;
   /** The computation between two steps. */
   prefill: Prefill | null = null;
   /** Positions whose KV can be shared with the donor's pages: a prefix at its own place. */
@@ -159,10 +162,16 @@ export class Sequence {
     this.fresh = Int32Array.from([...this.fresh, ...picked]).sort();
   }
 
+  endDrift(): void {
+    this.drift?.dispose();
+    this.drift = null;
+  }
+
   /** An import or a choice failed: everything is computed, as if there had been no plan. */
   goCold(): void {
     this.prefill = null;
     this.live.clear();
+    this.endDrift();
     this.sharedViews = [];
     this.counts = { exact: 0, imported: 0, toppedUp: 0 };
     this.stale = [];
@@ -213,6 +222,7 @@ export class Sequence {
     this.prefill?.return(new Float32Array(0));
     this.prefill = null;
     this.live.clear();
+    this.endDrift();
     this.lease?.end();
   }
 

@@ -1,10 +1,11 @@
 // The first step of a sequence: finds the plan's sources, says which token is what, imports.
 import { mergeRanges, positions, type TokenRange } from '../../kv/index.ts';
-import { headViews, pagesOf, roundedFrom, type PageView } from '../store/kv-page.ts';
+import { headViews, pagesOf, roundedFrom, viewLength, type PageView } from '../store/kv-page.ts';
 import type { PlanImport } from '../../protocol/index.ts';
 import type { KvStore } from '../store/kv-store.ts';
 import type { StepContext } from './forward-rows.ts';
 import { importKv, type ImportSource } from './import-kv.ts';
+import { RunDrift } from './run-drift.ts';
 import type { Sequence } from './sequence.ts';
 
 /** The plan's sources that are still stored; the rest turns into recomputation. */
@@ -96,6 +97,28 @@ function askingRows(sequence: Sequence, sources: readonly ImportSource[]): Int32
   return sequence.fresh.filter((at) => at === last || !(covered.has(at) && repaired.has(at)));
 }
 
+/** Null where the plan does not ask for it, or nothing of what was imported is computed again. */
+function driftOf(
+  sequence: Sequence,
+  sources: readonly ImportSource[],
+  { model: { tf, rotary } }: StepContext,
+): RunDrift | null {
+  const { request, kept, sharedViews } = sequence;
+  const strength = request.plan?.driftCorrection ?? 0;
+  if (strength === 0 || kept.length === 0) return null;
+  // What stays where its donor has it shares the donor's pages, which nobody changes.
+  const shared = sharedViews.reduce((sum, view) => sum + viewLength(view), 0);
+  const moved = sources.filter(({ entry }) => !entry.exact && entry.targetStart >= shared);
+  const turnKeys = request.plan?.policy !== 'naive';
+  const stale = importKv(tf, rotary, moved, { skip: kept, turnKeys });
+  if (!stale) return null;
+  const runs = moved.map(({ entry: { targetStart: start, length } }) => ({
+    start,
+    end: start + length,
+  }));
+  return new RunDrift({ strength, runs, stale, kept });
+}
+
 /** waiting → prefill: imports what the plan names. An import that fails costs time, not the answer. */
 export function startSequence(sequence: Sequence, step: StepContext): void {
   const start = performance.now();
@@ -114,6 +137,7 @@ export function startSequence(sequence: Sequence, step: StepContext): void {
     });
     if (imported) sequence.live.append(imported.kv, imported.positions);
     sequence.sharedViews = sharedPrefix(sequence, sources);
+    sequence.drift = driftOf(sequence, sources, step);
   } catch {
     sequence.goCold();
   }

@@ -40,8 +40,10 @@ function weightInputs(
   return { ...inputs, [ports.outputNorm]: weights.outputNorm, [ports.head]: weights.head };
 }
 
-const keyOf = ({ first, end, kind, attentionOf }: GraphSpec): string =>
-  [first, end, kind, attentionOf?.start, attentionOf?.end].join(' ');
+const keyOf = ({ first, end, kind, attentionOf, drifts }: GraphSpec): string =>
+  [first, end, kind, attentionOf?.start, attentionOf?.end, drifts].join(' ');
+
+const nameOf = ({ kind, drifts }: GraphSpec): string => (drifts ? `${kind}_drift` : kind);
 
 /** How many rows a step of decoding can have. */
 const BATCHES = [1, 2, 4, 8];
@@ -76,26 +78,23 @@ export class GraphTransformer extends Transformer {
   ): Promise<GraphTransformer> {
     const model = new GraphTransformer(tf, config, weights);
     const whole = { first: 0, end: config.numLayers, attentionOf: null };
-    const specs: GraphSpec[] = kinds.map((kind) => ({ ...whole, kind }));
-    const graph = new GraphBuilder();
-    for (const spec of specs) addLlamaGraph(graph.begin(spec.kind), config, spec, precision);
-    for (const rows of BATCHES)
-      addDecodeGraph(graph.begin(`step_${rows}`), config, rows, precision);
-    const names = [...kinds, ...BATCHES.map((rows) => `step_${rows}`)];
-    if (precision === 'bf16') addAssignment(graph.begin(ASSIGNED), weights);
-    const [lastLogits, none, ...rest] = await loadGraph(
-      tf,
-      graph,
-      precision === 'bf16' ? [...names, ASSIGNED] : names,
+    const specs = [false, true].flatMap((drifts) =>
+      kinds.map((kind): GraphSpec => ({ ...whole, kind, drifts })),
     );
-    const inputsOf = (kind: GraphKind): NamedTensorMap =>
-      weightInputs(weights, { ...whole, kind }, precision);
-    model.#keep(specs[0]!, { model: lastLogits!, weights: inputsOf('last-logits') });
-    model.#keep(specs[1]!, { model: none!, weights: inputsOf('none') });
+    const graph = new GraphBuilder();
+    const steps = BATCHES.map((rows) => `step_${rows}`);
+    const names = [...specs.map(nameOf), ...steps];
+    for (const spec of specs) addLlamaGraph(graph.begin(nameOf(spec)), config, spec, precision);
+    BATCHES.forEach((rows, at) => addDecodeGraph(graph.begin(steps[at]!), config, rows, precision));
+    if (precision === 'bf16') addAssignment(graph.begin(ASSIGNED), weights);
+    const loaded = await loadGraph(tf, graph, precision === 'bf16' ? [...names, ASSIGNED] : names);
+    const inputsOf = (spec: GraphSpec): NamedTensorMap => weightInputs(weights, spec, precision);
+    specs.forEach((spec, at) => model.#keep(spec, { model: loaded[at]!, weights: inputsOf(spec) }));
     BATCHES.forEach((rows, at) => {
-      model.#steps.set(rows, { model: rest[at]!, weights: inputsOf('last-logits') });
+      const step = loaded[specs.length + at]!;
+      model.#steps.set(rows, { model: step, weights: inputsOf(specs[0]!) });
     });
-    if (precision === 'bf16') tf.dispose(rest.at(-1)!.predict(assignmentInputs(weights)));
+    if (precision === 'bf16') tf.dispose(loaded.at(-1)!.predict(assignmentInputs(weights)));
     return model;
   }
 
@@ -123,12 +122,16 @@ export class GraphTransformer extends Transformer {
     const graph = input.logitRows > 1 ? undefined : this.#graphOf(input);
     if (!graph) return super.forward(input);
     const start = performance.now();
-    const { part } = input;
+    const { part, drift } = input;
     const past = input.past ?? this.#emptyBlock(part ? part.end - part.first : undefined);
     const rows: NamedTensorMap = {
       ...(!part?.hidden && { [ports.ids]: this.tf.tensor1d(input.ids, 'int32') }),
       [ports.positions]: this.tf.tensor1d(input.positions, 'int32'),
       [ports.pastPositions]: this.tf.tensor1d(input.pastPositions, 'int32'),
+      ...(drift && {
+        [ports.average]: this.tf.expandDims(drift.average, 0), // [1, runs, rows]
+        [ports.spread]: this.tf.expandDims(drift.spread, 0), // [1, past, runs]
+      }),
     };
     const overheadMs = performance.now() - start;
     try {
@@ -140,12 +143,17 @@ export class GraphTransformer extends Transformer {
         [ports.sin]: this.rotary.table.sin,
         [ports.pastK]: past.k,
         [ports.pastV]: past.v,
+        ...(drift && { [ports.staleK]: drift.stale.k, [ports.staleV]: drift.stale.v }),
       });
       return {
         kv: { k: output[ports.k] as Tensor4D, v: output[ports.v] as Tensor4D },
         logits: (output[ports.logits] as Tensor2D | undefined) ?? null,
         hidden: output[ports.hiddenOut] as Tensor2D | undefined,
         attention: output[ports.attention] as Tensor1D | undefined,
+        past: drift && {
+          k: output[ports.movedK] as Tensor4D,
+          v: output[ports.movedV] as Tensor4D,
+        },
         overheadMs,
       };
     } finally {
@@ -221,13 +229,14 @@ export class GraphTransformer extends Transformer {
   }
 
   /** Undefined = not loaded yet: the first request that needs it pays with a slower pass, not by waiting. */
-  #graphOf({ part, logitRows }: ForwardInput): LoadedGraph | undefined {
+  #graphOf({ part, logitRows, drift }: ForwardInput): LoadedGraph | undefined {
     const { numLayers } = this.config;
     const spec: GraphSpec = {
       first: part?.first ?? 0,
       end: part?.end ?? numLayers,
       attentionOf: part?.attentionOf ?? null,
       kind: logitRows === 1 ? 'last-logits' : 'none',
+      drifts: drift !== undefined,
     };
     const graph = this.#graphs.get(keyOf(spec));
     // A graph that cannot be loaded is one that is never used.

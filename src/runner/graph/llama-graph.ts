@@ -4,6 +4,7 @@ import type { LayerRange } from '../model/attention-sum.ts';
 import type { ModelConfig } from '../model/model-config.ts';
 import { HIDDEN } from '../model/transformer.ts';
 import type { Precision } from '../precisions.ts';
+import { DriftNodes, type KvNodes } from './drift-nodes.ts';
 import { LlamaParts, ports, type Projected } from './llama-parts.ts';
 import type { GraphBuilder, Node } from './saved-model.ts';
 
@@ -19,6 +20,8 @@ export interface GraphSpec {
   readonly kind: GraphKind;
   /** Layers whose attention is summed up by key. */
   readonly attentionOf: LayerRange | null;
+  /** The past is moved by what the rows show; all layers only. */
+  readonly drifts: boolean;
 }
 
 interface AttentionInputs {
@@ -34,8 +37,8 @@ class LlamaGraph {
   readonly #parts: LlamaParts;
   readonly #mask: Node; // [rows, keys]
   readonly #spec: GraphSpec;
-  readonly #pastK: readonly Node[]; // by layer [kvHeads, past, dim]
-  readonly #pastV: readonly Node[]; // by layer [kvHeads, past, dim]
+  readonly #past: readonly KvNodes[]; // by layer [kvHeads, past, dim]
+  readonly #drift: DriftNodes | null;
   readonly #freshK: Node[] = []; // by layer [kvHeads, rows, dim]
   readonly #freshV: Node[] = []; // by layer [kvHeads, rows, dim]
   #attention: Node | null = null; // [keys]
@@ -45,11 +48,16 @@ class LlamaGraph {
     this.#spec = spec;
     const positions = graph.input(ports.positions, 'int32', [-1]); // [rows]
     this.#parts = new LlamaParts(graph, config, { positions, precision });
-    this.#mask = this.#visibility(positions);
+    const pastPositions = graph.input(ports.pastPositions, 'int32', [-1]); // [past]
+    this.#mask = this.#visibility(positions, pastPositions);
     const layers = spec.end - spec.first;
     const shape = [layers, config.numKvHeads, -1, config.headDim];
-    this.#pastK = this.#parts.ops.unstack(graph.input(ports.pastK, 'float32', shape), layers);
-    this.#pastV = this.#parts.ops.unstack(graph.input(ports.pastV, 'float32', shape), layers);
+    const past = (name: string): Node[] =>
+      this.#parts.ops.unstack(graph.input(name, 'float32', shape), layers);
+    const v = past(ports.pastV);
+    this.#past = past(ports.pastK).map((k, at) => ({ k, v: v[at]! }));
+    const where = { positions, pastPositions };
+    this.#drift = spec.drifts ? new DriftNodes(this.#parts, config, where) : null;
   }
 
   run(): void {
@@ -65,13 +73,13 @@ class LlamaGraph {
     else if (x) graph.output(ports.logits, this.#parts.head(x), 'float32', [-1, -1]);
     this.#parts.outputKv(ports.k, this.#freshK);
     this.#parts.outputKv(ports.v, this.#freshV);
+    this.#drift?.output();
     if (this.#attention) graph.output(ports.attention, this.#attention, 'float32', [-1]);
   }
 
   /** A key is hidden when it stands behind the query (design: runner rule 2). */
-  #visibility(positions: Node): Node {
+  #visibility(positions: Node, past: Node): Node {
     const { ops } = this.#parts;
-    const past = ops.graph.input(ports.pastPositions, 'int32', [-1]); // [past]
     const keys = ops.concat([past, positions], 0, 'int32'); // [keys]
     const behind = ops.greater(keys, ops.reshape(positions, [-1, 1], 'int32')); // [rows, keys]
     return ops.binary('Mul', behind, ops.graph.constant([HIDDEN], [], 'float32'));
@@ -85,10 +93,12 @@ class LlamaGraph {
     this.#freshK.push(fresh.k);
     this.#freshV.push(fresh.v);
     const { attentionOf } = this.#spec;
+    const found = this.#past[index]!;
+    const past = this.#drift ? this.#drift.move(index, found, fresh) : found;
     const all = {
       q: fresh.q,
-      k: ops.concat([this.#pastK[index]!, fresh.k], 1), // [kvHeads, keys, dim]
-      v: ops.concat([this.#pastV[index]!, fresh.v], 1), // [kvHeads, keys, dim]
+      k: ops.concat([past.k, fresh.k], 1), // [kvHeads, keys, dim]
+      v: ops.concat([past.v, fresh.v], 1), // [kvHeads, keys, dim]
       mask: this.#mask,
       summed: attentionOf !== null && at >= attentionOf.start && at < attentionOf.end,
     };

@@ -23,12 +23,24 @@ export const ports = {
   hiddenIn: 'hidden_in',
   hiddenOut: 'hidden_out',
   attention: 'attention',
+  staleK: 'stale_k',
+  staleV: 'stale_v',
+  average: 'average',
+  spread: 'spread',
+  movedK: 'moved_k',
+  movedV: 'moved_v',
 };
 
 export interface Projected {
   readonly q: Node; // [rows, heads, dim], rotated
   readonly k: Node; // [rows, kvHeads, dim], rotated
   readonly v: Node; // [rows, kvHeads, dim]
+}
+
+/** The rotary table at some positions. */
+export interface RotaryNodes {
+  readonly cos: Node; // [positions, dim]
+  readonly sin: Node; // [positions, dim]
 }
 
 export const variableName = (layer: number, name: string): string => `layer_${layer}_${name}`;
@@ -39,6 +51,7 @@ export class LlamaParts {
   readonly #precision: Precision;
   readonly #config: ModelConfig;
   readonly #eps: Node;
+  readonly #table: RotaryNodes; // [context, dim]
   readonly #cos: Node; // [rows, 1, dim]
   readonly #sin: Node; // [rows, 1, dim]
 
@@ -52,8 +65,19 @@ export class LlamaParts {
     this.ops = new Ops(graph);
     this.#config = config;
     this.#eps = graph.constant([config.rmsEps], [], 'float32');
-    this.#cos = this.#rotaryRows(ports.cos, positions);
-    this.#sin = this.#rotaryRows(ports.sin, positions);
+    const { headDim } = config;
+    this.#table = {
+      cos: graph.input(ports.cos, 'float32', [-1, headDim]),
+      sin: graph.input(ports.sin, 'float32', [-1, headDim]),
+    };
+    const { cos, sin } = this.rotaryAt(positions);
+    this.#cos = this.ops.reshape(cos, [-1, 1, headDim]);
+    this.#sin = this.ops.reshape(sin, [-1, 1, headDim]);
+  }
+
+  rotaryAt(positions: Node): RotaryNodes {
+    const at = (table: Node): Node => this.ops.gatherRows(table, positions);
+    return { cos: at(this.#table.cos), sin: at(this.#table.sin) };
   }
 
   embed(): Node {
@@ -106,12 +130,6 @@ export class LlamaParts {
     const { numKvHeads, headDim } = this.#config;
     const shape = [layers.length, numKvHeads, -1, headDim];
     this.ops.graph.output(name, this.ops.stack(layers), 'float32', shape);
-  }
-
-  #rotaryRows(name: string, positions: Node): Node {
-    const { headDim } = this.#config;
-    const table = this.ops.graph.input(name, 'float32', [-1, headDim]);
-    return this.ops.reshape(this.ops.gatherRows(table, positions), [-1, 1, headDim]);
   }
 
   /** x times one of a layer's matrices. */

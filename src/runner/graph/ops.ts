@@ -44,7 +44,7 @@ export class Ops {
     });
   }
 
-  binary(op: 'AddV2' | 'Mul', a: Node, b: Node): Node {
+  binary(op: 'AddV2' | 'Sub' | 'Mul', a: Node, b: Node): Node {
     return this.graph.op(op, [a, b], float);
   }
 

@@ -13,6 +13,7 @@ import type { Tf } from '../backend/index.ts';
 import { AttentionSum, type AttentionListener, type LayerRange } from './attention-sum.ts';
 import { blockTokens, joinBlocks, type KvBlock } from './kv-block.ts';
 import { growTail, tailRow } from './kv-tail.ts';
+import { driftRows, moveByDrift, type Drift } from './drift.ts';
 import { decodeRows, type DecodeInput, type DecodeOutput } from './decode-rows.ts';
 import { LayerParts, type LayerKv } from './layer-parts.ts';
 import type { ModelConfig } from './model-config.ts';
@@ -32,6 +33,8 @@ export interface ForwardInput {
   readonly logitRows: number;
   /** Only some of the layers; absent = all of them. */
   readonly part?: ForwardPart;
+  /** Moves the past by what the rows show; absent = it stays. Needs a past, and all layers. */
+  readonly drift?: Drift;
 }
 
 /** Layers [first, end); `past` and the resulting `kv` hold these layers only. */
@@ -52,6 +55,8 @@ export interface ForwardOutput {
   readonly hidden?: Tensor2D | undefined; // [rows, hidden]
   /** What all rows and heads of the asked layers attended to each key; the caller owns it. */
   readonly attention?: Tensor1D | undefined; // [keys]
+  /** The past as it was moved, in its order; the caller owns it. Only with `drift`. */
+  readonly past?: KvBlock | undefined;
   /** Milliseconds spent on masks, tables and joining caches, as opposed to the network itself. */
   readonly overheadMs: number;
 }
@@ -150,32 +155,42 @@ export class Transformer {
       const result = tf.tidy(() => {
         const rows = timed(() => this.#prepareRows(input));
         const past = timed(() => this.#unstack(input.past));
+        const { drift } = input;
+        const stale = timed(() => this.#unstack(drift?.stale ?? null));
+        const moves = drift && driftRows(tf, this.#rotary, drift, input);
+        const moved: LayerKv[] = [];
         let x = input.part?.hidden ?? this.#parts.embed(input.ids); // [rows, hidden]
         const fresh: LayerKv[] = [];
         for (let at = first; at < end; at++) {
           const last = at === this.config.numLayers - 1;
           const done = tf.tidy(() => {
             const { q, ...own } = this.#parts.project(this.#weights.layers[at]!, x, rows.rotary);
-            const before = past[at - first];
+            const found = past[at - first];
+            const before = found && moves ? moveByDrift(tf, found, own, stale[at]!, moves) : found;
             const kv = timed(() => (before ? this.#join(before, own) : own));
             // Behind the last layer only rows with logits matter; its K/V are needed for all rows.
             const wanted = last ? outputs : input.ids.length;
             const listen = attention.listener(at);
-            return { x: this.#block(at, x, { q, kv, mask: rows.mask, wanted, listen }), ...own };
+            const next = this.#block(at, x, { q, kv, mask: rows.mask, wanted, listen });
+            return { x: next, ...own, ...(moves && { pastK: before!.k, pastV: before!.v }) };
           });
           x = done.x;
           fresh.push(done);
+          if (moves) moved.push({ k: done.pastK!, v: done.pastV! });
         }
-        const k = tf.stack(fresh.map((layer) => layer.k)) as Tensor4D; // [layers, kvHeads, rows, headDim]
-        const v = tf.stack(fresh.map((layer) => layer.v)) as Tensor4D; // [layers, kvHeads, rows, headDim]
-        if (goesOn) return { k, v, rows: tf.clone(x) };
-        return { k, v, ...(outputs > 0 && { rows: this.#parts.head(x) }) };
+        const own = {
+          ...this.#stack(fresh), // [layers, kvHeads, rows, headDim]
+          ...(moves && { past: this.#stack(moved) }), // [layers, kvHeads, past, headDim]
+        };
+        if (goesOn) return { ...own, rows: tf.clone(x) };
+        return { ...own, ...(outputs > 0 && { rows: this.#parts.head(x) }) };
       });
       return {
         kv: { k: result.k, v: result.v },
         logits: goesOn ? null : (result.rows ?? null),
         hidden: goesOn ? result.rows : undefined,
         attention: attention.take(),
+        past: result.past,
         overheadMs,
       };
     } catch (error) {
@@ -234,6 +249,12 @@ export class Transformer {
     if (!past) return [];
     const v = this.#tf.unstack(past.v) as Tensor3D[];
     return (this.#tf.unstack(past.k) as Tensor3D[]).map((k, at) => ({ k, v: v[at]! }));
+  }
+
+  #stack(layers: readonly LayerKv[]): KvBlock {
+    const all = (which: 'k' | 'v'): Tensor4D =>
+      this.#tf.stack(layers.map((layer) => layer[which])) as Tensor4D;
+    return { k: all('k'), v: all('v') };
   }
 
   #prepareRows(input: ForwardInput): Rows {

@@ -25,6 +25,7 @@ import { decodeTogether } from './decode-together.ts';
 
 /** The engine's own, so that numbers are the ones that are served. */
 const CHUNK_TOKENS = 400;
+const STEADY_CHUNK = 256;
 
 const never = new AbortController().signal;
 
@@ -150,7 +151,7 @@ export class Probe {
       generation: 'probe',
       onEvict: () => undefined,
     });
-    this.#step = { model, store, chunkSize: () => CHUNK_TOKENS };
+    this.#step = { model, store, chunkSize: () => CHUNK_TOKENS, steadyChunk: STEADY_CHUNK };
   }
 
   /** Applies the plan as the engine does; null = full prefill. Throws KvShareError for a plan that is not valid. */

@@ -134,6 +134,7 @@ describe('refreshing imported tokens while decoding', () => {
 });
 
 const everyExtra: Partial<ReusePlan>[] = [
+  { driftCorrection: 0.4 },
   { topUp: topUpOf('v-deviation', 0.2) },
   { topUp: topUpOf('dhd', 0.2), decodeRefresh: 3 },
   { topUp: topUpOf('query-attention', 0.2, { window: 4, keep: 2 }) },
@@ -212,7 +213,7 @@ describe('when choosing fails', () => {
       const { engine, model, tf, target, plan } = await moved(16);
       const baseline = tf.memory().numTensors - engine.store.numTensors;
       const forward = model.forward.bind(model);
-      for (const extras of everyExtra.filter(({ policy }) => policy !== 'naive')) {
+      for (const extras of everyExtra.filter(({ topUp, fullLayers }) => topUp ?? fullLayers)) {
         let seen = 0;
         model.forward = (input) => {
           if (++seen === failing) throw new Error('no memory');
