@@ -82,6 +82,8 @@ const { target, plan } = mixedPrompt([donorTokens], {
 const sampling = { maxTokens: 2 };
 const moved = plan([segment], {});
 await ask('moved KV and recomputed ranges', requestOf(target, { plan: moved, sampling }));
+const drifted = plan([segment], { driftCorrection: 0.4 });
+await ask('moved KV, its drift corrected', requestOf(target, { plan: drifted, sampling }));
 const topped = plan([segment], { topUp: topUpOf('dhd', 0.2), decodeRefresh: 2 });
 await ask('top-up, refreshed while decoding', requestOf(target, { plan: topped, sampling }));
 
