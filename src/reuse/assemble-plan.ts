@@ -9,6 +9,8 @@ import type { RecomputeMap } from './recompute-map.ts';
 export interface Draft {
   readonly pieces: readonly Piece[];
   readonly fresh: RecomputeMap;
+  /** Whether a run stands behind other text than its donor's, not just behind an edit. */
+  readonly drifts: boolean;
 }
 
 const tokensOf = (pieces: readonly Piece[]): number =>
@@ -16,13 +18,13 @@ const tokensOf = (pieces: readonly Piece[]): number =>
 
 const noExtras = { topUp: null, fullLayers: 0, decodeRefresh: 0, driftCorrection: 0 } as const;
 
-function planOf(input: PlanInput, { pieces, fresh }: Draft): ReusePlan {
+function planOf(input: PlanInput, { pieces, fresh, drifts }: Draft): ReusePlan {
   const { planId, target, runner } = input;
   // Nothing approximate, nothing to refresh.
   const approximate = pieces.some((piece) => !piece.exact);
   const options = approximate ? input.options : { ...input.options, ...noExtras };
   const { topUp, fullLayers, decodeRefresh, driftCorrection } = options;
-  const drifts = driftCorrection > 0 && topUp === null && fullLayers === 0;
+  const corrects = drifts && driftCorrection > 0 && topUp === null && fullLayers === 0;
   return {
     version: PLAN_VERSION,
     planId,
@@ -40,7 +42,7 @@ function planOf(input: PlanInput, { pieces, fresh }: Draft): ReusePlan {
     topUp,
     fullLayers,
     decodeRefresh,
-    ...(drifts && { driftCorrection }),
+    ...(corrects && { driftCorrection }),
   };
 }
 

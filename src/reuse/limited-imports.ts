@@ -76,7 +76,7 @@ export function cutsDraft(input: PlanInput, base: readonly Piece[]): Draft | nul
   const fresh = new RecomputeMap(target.length);
   fresh.mark(targetEnd(end), target.length, 'changed');
   fresh.mark(Math.max(suffixStart, targetEnd(end)), target.length, 'suffix');
-  return { pieces: [...base, ...pieces], fresh };
+  return { pieces: [...base, ...pieces], fresh, drifts: false };
 }
 
 const piecesOf = (donor: Donor, target: Int32Array, from: number, minRun: number): Piece[] =>

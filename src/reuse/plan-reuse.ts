@@ -91,15 +91,18 @@ function paintFresh(
   input: PlanInput,
   base: readonly Piece[],
   moved: readonly Piece[],
-): RecomputeMap {
+): Pick<Draft, 'fresh' | 'drifts'> {
   const { target, tokenClasses: classes, options } = input;
   const fresh = new RecomputeMap(target.length);
+  let drifts = false;
   const baseEnd = endOf(base);
   let at = baseEnd;
   for (const piece of moved) {
     fresh.mark(at, piece.targetStart, 'changed');
     const refresh = refreshOf(piece, { target, classes, options });
     fresh.mark(piece.targetStart, refresh.end, refresh.reason);
+    // Behind an edit nearly all that stands in front is the donor's own text.
+    drifts ||= refresh.reason !== 'closure';
     at = targetEnd(piece);
     if (options.delimiterRefresh) {
       for (let i = refresh.end; i < at; i++) {
@@ -110,19 +113,19 @@ function paintFresh(
   fresh.mark(at, target.length, 'changed');
   fresh.mark(Math.max(input.suffixStart, baseEnd), target.length, 'suffix');
   fresh.closeGaps(baseEnd, options.mergeGap);
-  return fresh;
+  return { fresh, drifts };
 }
 
 /** Drops imports of which nothing is left. */
 function draftOf(input: PlanInput, base: readonly Piece[], moved: readonly Piece[]): Draft {
-  const fresh = paintFresh(input, base, moved);
+  const { fresh, drifts } = paintFresh(input, base, moved);
   const pieces = [...base];
   for (const piece of moved) {
     const [start, end] = [piece.targetStart, targetEnd(piece)];
     if (fresh.count(start, end) < piece.length) pieces.push(piece);
     else fresh.mark(start, end, 'changed');
   }
-  return { pieces, fresh };
+  return { pieces, fresh, drifts };
 }
 
 /** Why moved runs must not be used although they were found; null = use them. */

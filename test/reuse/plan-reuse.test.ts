@@ -517,6 +517,31 @@ describe('planReuse, case by case', () => {
     }
   });
 
+  it('has drift corrected where text stands behind other text, and nothing else decides by layer', () => {
+    const donor = donorOf('a', [...words(9, 30), NEWLINE, ...document, ...question]);
+    const target = [...words(14, 31), NEWLINE, ...document, ...words(5, 21)];
+    const ask = (overrides: Parameters<typeof planFor>[2]) => {
+      const { plan, reason } = planFor([donor], target, overrides);
+      return [plan!.driftCorrection, reason];
+    };
+    expect(ask({})).toEqual([0.4, 'full']);
+    expect(ask({ driftCorrection: 0 })).toEqual([undefined, 'full']);
+    expect(ask({ fullLayers: 1 })).toEqual([undefined, 'full']);
+    expect(ask(optionsOf('legolink'))).toEqual([undefined, 'full']);
+    // It makes an answer better, and is no reason to speak of where a runner has not heard of it.
+    const { driftCorrection: _, ...older } = planRunner().capabilities;
+    expect(ask({ runner: planRunner({ capabilities: older }) })).toEqual([undefined, 'full']);
+
+    const edited = [...document];
+    edited[150] = 4999;
+    const behindEdit = planFor(
+      [donorOf('b', [...document, ...question])],
+      [...edited, ...question],
+    );
+    expect(behindEdit.outcome).toBe('reused');
+    expect(behindEdit.plan!.driftCorrection).toBeUndefined();
+  });
+
   it('expects extras to cost time', () => {
     const donor = donorOf('a', [...words(9, 30), NEWLINE, ...document, ...question]);
     const target = [...words(14, 31), NEWLINE, ...document, ...words(5, 21)];

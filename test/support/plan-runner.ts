@@ -18,6 +18,7 @@ export const planRunner = (overrides: Partial<PlanRunner> = {}): PlanRunner => (
     fullLayers: true,
     decodeRefresh: true,
     unequalTokens: true,
+    driftCorrection: true,
     compare: true,
   },
   layout: replayRunner.layout,
