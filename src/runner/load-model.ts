@@ -2,6 +2,7 @@
 import { KvShareError } from '../errors.ts';
 import { openGguf } from '../gguf/index.ts';
 import type { Backend } from './backend/index.ts';
+import { collectGarbage } from './collect-garbage.ts';
 import { GraphTransformer } from './graph/index.ts';
 import { readModelConfig, type ModelConfig } from './model/model-config.ts';
 import { Transformer } from './model/transformer.ts';
@@ -25,6 +26,7 @@ export async function loadModel(source: ModelSource): Promise<Transformer> {
     return await newTransformer(source, config, weights);
   } finally {
     await file.close();
+    collectGarbage();
   }
 }
 

@@ -36,7 +36,10 @@ function reader(tf: Tf, file: GgufFile): Read {
         `Tensor ${name} ${found}, not [${columns}, ${rows}].`,
       );
     }
-    return tf.tensor2d(await file.readTensor(name), [rows, columns]);
+    const tensor = tf.tensor2d(await file.readTensor(name), [rows, columns]);
+    // TensorFlow.js has the numbers of its own until somebody uses them, and then both until they are collected.
+    tf.tidy(() => tf.slice(tensor, [0, 0], [1, 1]));
+    return tensor;
   };
 }
 

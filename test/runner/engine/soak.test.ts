@@ -1,9 +1,8 @@
 // Thousands of requests of several scopes at once, with imports, extras, aborts at any moment and a store
 // that must evict all the time: memory stays flat, every tensor is accounted for, nobody is forgotten.
 // 150 on the portable backend; with KVSHARE_FULL=1 15,000 on TensorFlow's own, and the process's memory, too (N3).
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { expect, it } from '@jest/globals';
+import { collectGarbage } from '../../../src/runner/collect-garbage.ts';
 import type { GenerateRequest, ReusePlan, StoredContext } from '../../../src/protocol/index.ts';
 import { seededRandom } from '../../../src/runner/engine/sampler.ts';
 import { topUpOf } from '../../support/extra-plans.ts';
@@ -26,11 +25,6 @@ const EXTRAS: Partial<ReusePlan>[] = [
   { topUp: topUpOf('query-attention', 0.2), decodeRefresh: 2 },
   { fullLayers: 1 },
 ];
-
-function collectGarbage(): void {
-  setFlagsFromString('--expose-gc');
-  (runInNewContext('gc') as () => void)();
-}
 
 /** By least squares, of numbers that are as far apart. */
 function slopeOf(values: readonly number[]): number {
