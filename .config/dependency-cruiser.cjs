@@ -16,7 +16,7 @@ const only = (name, comment, from, allowed) => ({
 /** What others may import of a room: its index.ts, and the few second doors that keep an engine out of a sidecar. */
 const doors = [
   '^src/[^/]+/index\\.ts$',
-  '^src/runner/(client|server|load-engine|load-probe|poison|schedulers|precisions)\\.ts$',
+  '^src/runner/(client|server|load-engine|load-probe|memory-plan|poison|schedulers|precisions)\\.ts$',
   '^src/runner/backend/index\\.ts$',
   '^src/protocol/wire\\.ts$',
 ];
@@ -60,7 +60,7 @@ module.exports = {
     {
       name: 'through-the-door',
       comment:
-        'Other rooms are entered through index.ts (runner: client, server, load-engine, load-probe, poison, schedulers, precisions; protocol: wire).',
+        'Other rooms are entered through index.ts (runner: client, server, load-engine, load-probe, memory-plan, poison, schedulers, precisions; protocol: wire).',
       severity: 'error',
       from: { path: '^src/([^/]+)/' },
       to: {
@@ -135,8 +135,8 @@ module.exports = {
     only(
       'config-knows-options',
       'config.ts composes option types and defaults; it starts nothing.',
-      '^src/config(-file|-schema|-kv|-flags|-print|-log|-adapter|-telemetry|-admin)?\\.ts$',
-      '^src/(config(-(file|schema|kv|flags|print|log|adapter|telemetry|admin))?\\.ts|(errors|flags|nearest-name)\\.ts|routes/|open-model/index\\.ts|runner/(backend/|(schedulers|precisions)\\.ts))',
+      '^src/config(-file|-schema|-kv|-flags|-print|-log|-adapter|-telemetry|-admin|-memory)?\\.ts$',
+      '^src/(config(-(file|schema|kv|flags|print|log|adapter|telemetry|admin|memory))?\\.ts|(errors|flags|nearest-name)\\.ts|routes/|open-model/index\\.ts|runner/(backend/|(schedulers|precisions)\\.ts))',
     ),
     only(
       'examples-use-the-public-door',

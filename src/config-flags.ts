@@ -75,7 +75,7 @@ export const computeFlags = {
 export const keepFlags = {
   'kv-bytes': {
     value: 'SIZE',
-    usual: 'a quarter of the memory, 1GiB with a GPU',
+    usual: 'what fits, at most a quarter of the memory; 1GiB with a GPU',
     does: 'most KV in live tensors',
   },
   'kv-host-bytes': { value: 'SIZE', usual: 'none', does: 'KV in host memory beside them' },

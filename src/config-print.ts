@@ -138,7 +138,7 @@ const valueOf: Record<SettingName, (settings: Settings) => unknown> = {
   precision: ({ precision }) => precision,
   'step-tokens': ({ stepTokens }) => stepTokens,
   'shared-step-tokens': ({ sharedStepTokens }) => sharedStepTokens,
-  'kv-bytes': ({ kvBytes }) => kvBytes,
+  'kv-bytes': ({ kvBytes }) => kvBytes ?? 'what fits',
   'kv-host-bytes': ({ kv }) => kv.hostBytes,
   'kv-host-format': ({ kv }) => kv.hostFormat,
   'kv-disk-bytes': ({ kv }) => kv.diskBytes,

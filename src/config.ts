@@ -1,7 +1,7 @@
 // The only reader of environment and argv. Order: defaults < file (YAML) < environment (KVSHARE_*) < flags.
 // Everything is checked once, here, and frozen; a bad value names itself and where it came from.
 import { readFileSync } from 'node:fs';
-import { homedir, totalmem } from 'node:os';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { withAdapterName } from './config-adapter.ts';
 import { checkOperatorKeys, type AdminSettings, type MetricsSettings } from './config-admin.ts';
@@ -29,6 +29,7 @@ import {
   type KvSettings,
 } from './config-kv.ts';
 import { parseLogLevels, type LogLevels } from './config-log.ts';
+import { besideBytes, besideSidecar } from './config-memory.ts';
 import { KvShareError } from './errors.ts';
 import { parseGiven, type Flags } from './flags.ts';
 import {
@@ -48,8 +49,10 @@ export interface Settings extends FileSettings {
   readonly modelPath: string | null;
   readonly backend: BackendRequest;
   readonly withoutGpu: GpuSubstitute;
-  /** Most bytes of KV kept by the runner. */
-  readonly kvBytes: number;
+  /** Most bytes of KV kept by the runner; null = what fits, which the model file tells. */
+  readonly kvBytes: number | null;
+  /** What else takes of the memory that the runner may have. */
+  readonly besideBytes: number;
   /** Order in which the runner serves waiting requests. */
   readonly scheduler: Scheduler;
   readonly precision: Precision;
@@ -145,20 +148,6 @@ function keeping(pick: Pick, cacheDir: string): Settings['kv'] {
   return checkKv(kv, folder);
 }
 
-/** A container may have less than the machine. */
-export const memoryBytes = (): number => {
-  const limit = process.constrainedMemory();
-  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
-};
-
-/** Nobody says how much memory a GPU has: this much there is beside a small model on any. */
-const GPU_KV_BYTES = 2 ** 30;
-
-const usualKvBytes = (backend: BackendRequest): number =>
-  backend === 'webgpu' || backend === 'tensorflow-gpu'
-    ? GPU_KV_BYTES
-    : Math.floor(memoryBytes() / 4);
-
 /** The key has no flag: everybody on a machine can read those of a process. */
 /** An empty variable is none. */
 const given = (text: string | undefined): string | undefined => (text === '' ? undefined : text);
@@ -205,7 +194,8 @@ export function readSettings(
     port: pick('port', parsePort),
     modelPath: pick('model', String) ?? null,
     ...computing(pick),
-    kvBytes: pick('kv-bytes', parseBytes) ?? usualKvBytes(computing(pick).backend),
+    kvBytes: pick('kv-bytes', parseBytes) ?? null,
+    besideBytes: besideBytes(env),
     kv: keeping(pick, cacheDir),
     runnerUrl: pick('runner', String) ?? null,
     drainMs: pick('drain-seconds', parseCount) * 1_000,
@@ -241,6 +231,10 @@ export function childEnvironment(extra: Record<string, string> = {}): NodeJS.Pro
   const shown = { ...(stderrIsTerminal() && { [ON_TERMINAL_VARIABLE]: '1' }) };
   return { TF_CPP_MIN_LOG_LEVEL: '2', ...process.env, ...shown, ...extra };
 }
+
+/** For a runner beside a sidecar on one machine. */
+export const runnerEnvironment = (extra: Record<string, string>): NodeJS.ProcessEnv =>
+  childEnvironment({ ...besideSidecar, ...extra });
 
 /** TensorFlow and CUDA read these from the environment while their libraries load. */
 export function prepareTensorflow(): void {

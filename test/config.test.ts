@@ -28,7 +28,8 @@ describe('readSettings', () => {
     expect(readSettings([], { KVSHARE_PORT: '9000' }).port).toBe(9000);
     expect(readSettings(['--port', '9001'], { KVSHARE_PORT: '9000' }).port).toBe(9001);
     expect(readSettings(['--kv-bytes', '2GiB'], {}).kvBytes).toBe(2 ** 31);
-    expect(readSettings(['--backend', 'webgpu'], {}).kvBytes).toBe(2 ** 30);
+    // What fits: the model file tells.
+    expect(readSettings([], {}).kvBytes).toBeNull();
     expect(readSettings([], {}).scheduler).toBe('reuse-aware');
     expect(readSettings([], { KVSHARE_SCHEDULER: 'fifo' }).scheduler).toBe('fifo');
     expect(readSettings(['--shared-step-tokens', '64'], {})).toMatchObject({

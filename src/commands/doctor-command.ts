@@ -6,7 +6,7 @@ import { environment, prepareTensorflow, readSettings, type Settings } from '../
 import { KvShareError } from '../errors.ts';
 import { parseFlags } from '../flags.ts';
 import { pinnedModel } from '../model-files/index.ts';
-import { loadBackend } from '../runner/backend/index.ts';
+import { loadBackend, type Backend } from '../runner/backend/index.ts';
 import { tools } from './catalog/index.ts';
 import { findingsOf, type Finding } from './doctor/finding.ts';
 import { checkFolders } from './doctor/folders.ts';
@@ -20,7 +20,11 @@ import { addressesOf } from './start-admin.ts';
 
 const NATIVE = ['tensorflow', 'tensorflow-gpu'];
 
-async function checkBackend({ backend, cacheDir, withoutGpu }: Settings): Promise<Finding> {
+async function checkBackend({
+  backend,
+  cacheDir,
+  withoutGpu,
+}: Settings): Promise<{ finding: Finding; backend: Backend | null }> {
   const finding = findingsOf('backend');
   try {
     const found = await loadBackend({
@@ -28,25 +32,28 @@ async function checkBackend({ backend, cacheDir, withoutGpu }: Settings): Promis
       allowCpu: withoutGpu === 'cpu',
     });
     const says = `${found.name}: ${found.description}`;
-    if (backend !== 'auto' || NATIVE.includes(found.name)) return finding.ok(says);
+    if (backend !== 'auto' || NATIVE.includes(found.name)) {
+      return { finding: finding.ok(says), backend: found };
+    }
     const why = found.tried.find(({ name }) => name === 'tensorflow')?.reason ?? 'unknown';
     const todo = 'kvshare native builds the native one, 20 times as fast';
-    return finding.warn(`${says}; not tensorflow: ${why}`, todo);
+    return { finding: finding.warn(`${says}; not tensorflow: ${why}`, todo), backend: found };
   } catch (error) {
     const todo = `leave out --backend, or run kvshare native --backend ${backend}`;
-    return finding.fail((error as Error).message, todo);
+    return { finding: finding.fail((error as Error).message, todo), backend: null };
   }
 }
 
 /** What computes here is checked here; what runs elsewhere is asked. */
 async function checkComputing(settings: Settings): Promise<Finding[]> {
-  const { findings, bytes } = await checkModel(settings);
+  const { findings, memory } = await checkModel(settings);
   if (settings.runnerUrl !== null) {
     const path = settings.modelPath ?? join(settings.cacheDir, 'models', pinnedModel.fileName);
     return [...findings, await checkRunner(settings.runnerUrl, modelIdOf(path))];
   }
-  const machine = [checkProcessor(settings), checkMemory(settings, bytes)];
-  return [...findings, ...machine, await checkBackend(settings)];
+  const { finding, backend } = await checkBackend(settings);
+  const machine = [checkProcessor(settings), checkMemory(settings, memory, backend)];
+  return [...findings, ...machine, finding];
 }
 
 /** One by one: two of them may be the same. */

@@ -8,6 +8,7 @@ import { serveRunner } from '../runner/server.ts';
 import { announceReady } from '../serve/index.ts';
 import { createLog, type Log } from '../telemetry/index.ts';
 import { modelIdOf } from '../open-model/index.ts';
+import { fitMemory } from './fit-memory.ts';
 import { provisionBackend, provisionModel, provisionTokenizer } from './provision.ts';
 import { startTraces } from './start-traces.ts';
 import { runUntilSignal } from './run-until-signal.ts';
@@ -27,12 +28,13 @@ export async function runnerCommand(settings: Settings): Promise<void> {
   const backend = await provisionBackend(settings);
   endWhenFailed(backend, log);
   const model = await provisionModel(settings);
+  const kvBytes = await fitMemory(settings, backend, model.path, log);
   const { hostBytes, hostFormat } = settings.kv;
   if (hostBytes > 0 && hostFormat === 'fp32' && !backend.hasOwnMemory) {
     log.warn({}, 'live KV is in host memory here: --kv-host-format fp32 only takes more of it');
   }
   if (settings.backend === 'auto' && backend.hasOwnMemory) {
-    log.warn({ kvBytes: settings.kvBytes }, 'set --kv-bytes to what the GPU has room for');
+    log.warn({ kvBytes }, 'set --kv-bytes to what the GPU has room for');
   }
   if (settings.precision === 'bf16' && multipliesBf16() === false) {
     log.warn({}, '--precision bf16 is emulated here: no AVX512_BF16 and no AMX');
@@ -46,7 +48,7 @@ export async function runnerCommand(settings: Settings): Promise<void> {
     tokenizerSha256: sha256,
     chatTemplateSha256,
     generation: randomBytes(6).toString('hex'),
-    maxKvBytes: settings.kvBytes,
+    maxKvBytes: kvBytes,
     scheduler: settings.scheduler,
     precision: settings.precision,
     chunkTokens: settings.stepTokens,

@@ -2,7 +2,7 @@
 import { kvArguments } from '../config-kv.ts';
 import { logArgument } from '../config-log.ts';
 import { tracesEnvironment } from '../config-telemetry.ts';
-import { childEnvironment, type Settings } from '../config.ts';
+import { runnerEnvironment, type Settings } from '../config.ts';
 import { KvShareError } from '../errors.ts';
 import { checkFree } from '../listen.ts';
 import { RunnerClient } from '../runner/client.ts';
@@ -17,7 +17,7 @@ import { startTraces } from './start-traces.ts';
 const runnerArgs = (settings: Settings): string[] => [
   ...['--backend', settings.backend],
   ...['--without-gpu', settings.withoutGpu],
-  ...['--kv-bytes', `${settings.kvBytes}`],
+  ...(settings.kvBytes === null ? [] : ['--kv-bytes', `${settings.kvBytes}`]),
   ...['--scheduler', settings.scheduler],
   ...['--precision', settings.precision],
   ...['--step-tokens', `${settings.stepTokens}`],
@@ -45,7 +45,7 @@ export async function serveCommand(settings: Settings): Promise<void> {
   opening.catch(() => undefined);
   const runner = await superviseRunner({
     args: runnerArgs(settings),
-    env: childEnvironment(tracesEnvironment(settings.telemetry)),
+    env: runnerEnvironment(tracesEnvironment(settings.telemetry)),
     onRestart: (backoffMs) => log.error({ backoffMs }, 'the runner died and is started again'),
   });
   try {

@@ -76,11 +76,16 @@ describe('checks', () => {
     expect(multipliesBf16(join(folder, 'none'))).toBe(null);
   });
 
-  it('memory, against the limit of the container', () => {
+  it('memory, against the limit of the container, or what the machine has', () => {
     const given = settings('--kv-bytes', '2GiB', '--kv-host-bytes', '1GiB');
-    expectFinding(checkMemory(given, GIB, 8 * GIB), 'ok', /2\.0 GiB KV, 1\.0 .* of 8\.0 GiB/);
-    expectFinding(checkMemory(given, GIB, 4.2 * GIB), 'warn', /./);
-    expectFinding(checkMemory(given, GIB, 3.5 * GIB), 'fail', /./);
+    const model = { weights: GIB, longest: GIB / 4 };
+    const native = { name: 'tensorflow', hasOwnMemory: false } as const;
+    const of = (gibibytes: number, isEnforced: boolean) =>
+      checkMemory(given, model, native, { bytes: gibibytes * GIB, isEnforced });
+    expectFinding(of(8, true), 'ok', /2048MiB KV, 1024MiB KV in host memory.* of 8192MiB/);
+    expectFinding(of(5, true), 'fail', /for the sidecar/);
+    expectFinding(of(5, false), 'warn', /for the sidecar/);
+    expectFinding(checkMemory(given, null, native), 'warn', /not known/);
   });
 
   it('folders: who may write, who else may read, room', async () => {
@@ -112,10 +117,12 @@ describe('checks', () => {
     const [kind, template] = await only('--model', other);
     expectFinding(kind!, 'fail', /mamba/);
     expectFinding(template!, 'fail', /./);
-    const { findings, bytes } = await checkModel(settings('--model', model));
+    const { findings, memory } = await checkModel(settings('--model', model));
     expectFinding(findings[0]!, 'ok', /llama, sha256 [0-9a-f]{12}/);
     expectFinding(findings[1]!, 'ok', /renders, \d+ tokens/);
-    expect(bytes).toBeGreaterThan(1000);
+    // 256 tokens of 3 layers, K and V, 2 heads of 8 numbers.
+    expect(memory!.longest).toBe(256 * 3 * 2 * 2 * 8 * 4);
+    expect(memory!.weights).toBeGreaterThan(1000);
   });
 
   it('ports', async () => {

@@ -19,7 +19,10 @@ import { Ajv } from 'ajv';
 import { parse, parseAllDocuments } from 'yaml';
 import { findCommand } from '../../src/commands/catalog/index.ts';
 import { findConfigError } from '../../src/config-schema.ts';
+import { readSettings } from '../../src/config.ts';
 import { parseGiven } from '../../src/flags.ts';
+import { planMemory } from '../../src/runner/memory-plan.ts';
+import { DEFAULT_MODEL } from '../support/default-model.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const deploy = join(root, 'examples/deploy');
@@ -95,6 +98,16 @@ describe('Dockerfile', () => {
   });
 });
 
+/** Whether the default model, in so many bytes, keeps what these flags ask for. */
+function fitsInto(gibibytes: number, [command, ...argv]: readonly string[]): boolean {
+  const { flags } = findCommand([command!])!.info;
+  const { kvBytes, kv, precision, besideBytes } = readSettings(argv, {}, flags);
+  return planMemory({
+    ...{ model: DEFAULT_MODEL, backend: 'tensorflow', hasOwnMemory: false, precision },
+    ...{ kvBytes, hostBytes: kv.hostBytes, besideBytes, limitBytes: gibibytes * 2 ** 30 },
+  }).fits;
+}
+
 const has = (program: string): boolean => spawnSync(program, ['--version']).status === 0;
 
 (has('hadolint') ? it : it.skip)(
@@ -111,6 +124,7 @@ describe('compose.yaml', () => {
     readonly read_only: boolean;
     readonly cap_drop: string[];
     readonly ports?: string[];
+    readonly mem_limit?: string;
     readonly volumes: string[];
   }
   const { services } = parse(read(join(deploy, 'compose.yaml')), { merge: true }) as {
@@ -123,6 +137,8 @@ describe('compose.yaml', () => {
       expect([service.read_only, service.cap_drop]).toEqual([true, ['ALL']]);
     }
     expect(services.runner.ports).toBeUndefined();
+    const [, limit] = /^(\d+)g$/.exec(services.runner.mem_limit!)!;
+    expect(fitsInto(Number(limit), services.runner.command)).toBe(true);
     expect(services.sidecar.ports).toEqual(['127.0.0.1:8080:8080']);
     const [config] = services.sidecar.volumes[0]!.split(':');
     expect(existsSync(join(deploy, config!))).toBe(true);
@@ -138,7 +154,7 @@ describe('compose.yaml', () => {
 describe('chart', () => {
   const values = parse(read(join(chart, 'values.yaml'))) as {
     config: object;
-    runner: { args: string[] };
+    runner: { args: string[]; resources: { limits: { memory: string } } };
     runnerAs: string;
   };
   const check = new Ajv({ strict: false }).compile(
@@ -151,7 +167,11 @@ describe('chart', () => {
     expect(check({ ...values, runnerAs: 'job' })).toBe(false);
     expect(check({ ...values, replicas: 0 })).toBe(false);
     expect(findConfigError(values.config)).toBe(null);
-    accept(['runner', ...values.runner.args]);
+    const command = ['runner', ...values.runner.args];
+    accept(command);
+    const [, limit] = /^(\d+)Gi$/.exec(values.runner.resources.limits.memory)!;
+    expect(fitsInto(Number(limit), command)).toBe(true);
+    expect(fitsInto(Number(limit) / 2, command)).toBe(false);
   });
 
   it('uses every value, and only values that there are', () => {

@@ -1,9 +1,11 @@
 import { expect, it } from '@jest/globals';
 import { openGguf } from '../../src/gguf/index.ts';
 import { resolveModel } from '../../src/model-files/index.ts';
+import { modelMemory } from '../../src/runner/memory-plan.ts';
+import { DEFAULT_MODEL } from '../support/default-model.ts';
 import { cacheDir, golden } from '../support/golden.ts';
 
-it('dequantises the real model’s tensors as the reference does', async () => {
+it('dequantises the real model’s tensors as the reference does, and knows what they take', async () => {
   const { dequant_first8 } = golden<{ dequant_first8: Record<string, number[]> }>('kv_sample');
   const { path } = await resolveModel({ cacheDir });
   const file = await openGguf(path);
@@ -16,5 +18,6 @@ it('dequantises the real model’s tensors as the reference does', async () => {
       expect(Math.abs(values[i]! - expected)).toBeLessThanOrEqual(5e-6 * Math.abs(expected));
     });
   }
+  expect(modelMemory(file)).toEqual(DEFAULT_MODEL);
   await file.close();
 }, 60_000);

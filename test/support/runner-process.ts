@@ -1,11 +1,14 @@
 // `kvshare runner` with the tiny model as a process of its own, with as little memory as R16 gives it.
 import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import type { Cgroup } from './cgroup.ts';
 
 const main = new URL('../../src/main.ts', import.meta.url).pathname;
 
 export interface RunnerProcess {
   readonly url: string;
+  readonly pid: number;
   /** From spawn to listening. */
   readonly startMs: number;
   /** What it said besides, a line each. */
@@ -16,12 +19,20 @@ export interface RunnerProcess {
 
 const running = new Set<ChildProcess>();
 
-/** For `afterEach`: a test that failed in the middle leaves nobody behind, and does not wait for them. */
-export function endRunners(): void {
-  for (const child of running) child.kill('SIGKILL');
+/** For `afterEach`: a test that failed in the middle leaves nobody behind. */
+export async function endRunners(): Promise<void> {
+  const ends = [...running].map(async (child) => {
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  });
+  await Promise.all(ends);
 }
 
-export async function startRunner(model: string, args: readonly string[]): Promise<RunnerProcess> {
+export async function startRunner(
+  model: string,
+  args: readonly string[],
+  cgroup?: Cgroup,
+): Promise<RunnerProcess> {
   const start = performance.now();
   // The runner warns of variables that it does not know.
   const { KVSHARE_FULL: _, ...env } = process.env;
@@ -33,6 +44,7 @@ export async function startRunner(model: string, args: readonly string[]): Promi
     ],
     { env, stdio: ['ignore', 'ignore', 'pipe'] },
   );
+  cgroup?.add(child.pid!);
   const exited = new Promise((resolve) => child.once('exit', resolve));
   running.add(child);
   child.once('exit', () => running.delete(child));
@@ -47,6 +59,7 @@ export async function startRunner(model: string, args: readonly string[]): Promi
   });
   return {
     url,
+    pid: child.pid!,
     startMs: performance.now() - start,
     lines,
     end: async (signal = 'SIGKILL') => {

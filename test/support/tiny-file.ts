@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import type { GgufValue } from '../../src/gguf/index.ts';
 import { encodeGguf, float32Tensor, type MetadataValue } from './gguf-writer.ts';
 import { tinyGguf } from './tiny-engine.ts';
-import { tinyModel } from './tiny-model.ts';
+import { tinyModel, type TinyShape } from './tiny-model.ts';
 import { tinyVocabulary } from './tiny-vocabulary.ts';
 
 const FLOATS = new Set(['llama.attention.layer_norm_rms_epsilon', 'llama.rope.freq_base']);
@@ -18,10 +18,14 @@ function entryOf(key: string, value: GgufValue): MetadataValue {
   throw new Error(`${key} has a value of another kind`);
 }
 
-export function writeTinyFile(path: string, contextLength: number): void {
+export function writeTinyFile(
+  path: string,
+  contextLength: number,
+  shape: Partial<TinyShape> = {},
+): void {
   const vocabulary = tinyVocabulary();
   const size = (vocabulary.get('tokenizer.ggml.tokens') as readonly string[]).length;
-  const model = tinyModel(size);
+  const model = tinyModel(size, 1, shape);
   const { metadata, tensors } = tinyGguf(model, contextLength);
   const entries = [...metadata, ...vocabulary].map(
     ([key, value]) => [key, entryOf(key, value)] as const,

@@ -13,7 +13,14 @@ const shape = {
   ropeTheta: 1000,
 };
 
-export function tinyModel(vocabSize: number, seed = 1): OracleModel {
+export type TinyShape = typeof shape;
+
+export function tinyModel(
+  vocabSize: number,
+  seed = 1,
+  other: Partial<TinyShape> = {},
+): OracleModel {
+  const own = { ...shape, ...other };
   const random = seededRandom(seed);
   const tensors: OracleModel['tensors'] = new Map();
   const add = (name: string, rows: number, columns: number, gain: number, centre = 0): void => {
@@ -23,9 +30,9 @@ export function tinyModel(vocabSize: number, seed = 1): OracleModel {
     );
     tensors.set(name, { rows, columns, data });
   };
-  const { hiddenSize, numHeads, numKvHeads, headDim, ffnSize } = shape;
+  const { hiddenSize, numHeads, numKvHeads, headDim, ffnSize } = own;
   add('token_embd.weight', vocabSize, hiddenSize, 1);
-  for (let layer = 0; layer < shape.numLayers; layer++) {
+  for (let layer = 0; layer < own.numLayers; layer++) {
     const name = (part: string): string => `blk.${layer}.${part}.weight`;
     add(name('attn_norm'), 1, hiddenSize, 0.2, 1);
     add(name('attn_q'), numHeads * headDim, hiddenSize, 0.6);
@@ -38,5 +45,5 @@ export function tinyModel(vocabSize: number, seed = 1): OracleModel {
     add(name('ffn_down'), hiddenSize, ffnSize, 0.3);
   }
   add('output_norm.weight', 1, hiddenSize, 0.2, 1);
-  return { ...shape, vocabSize, tensors };
+  return { ...own, vocabSize, tensors };
 }

@@ -1,9 +1,12 @@
 // The machine: Node, the clock, the processor, memory.
 import { statSync } from 'node:fs';
-import { memoryBytes, type Settings } from '../../config.ts';
+import { memoryLimit, SIDECAR_BYTES, type MemoryLimit } from '../../config-memory.ts';
+import type { Settings } from '../../config.ts';
 import { packageFolder, packageInfo } from '../../package-info.ts';
-import { multipliesBf16 } from '../../runner/backend/index.ts';
-import { findingsOf, gib, type Finding } from './finding.ts';
+import { multipliesBf16, type Backend } from '../../runner/backend/index.ts';
+import type { ModelMemory } from '../../runner/memory-plan.ts';
+import { planFor } from '../fit-memory.ts';
+import { findingsOf, type Finding } from './finding.ts';
 
 const numbersOf = (version: string): number[] => (version.match(/\d+/g) ?? []).map(Number);
 
@@ -39,18 +42,19 @@ export function checkProcessor(
   );
 }
 
-/** `modelBytes`: weights in memory, where the model is known. */
+/** As `kvshare serve` finds it, sidecar and all. Null: no model file, no backend. */
 export function checkMemory(
-  { kvBytes, kv }: Pick<Settings, 'kvBytes' | 'kv'>,
-  modelBytes: number,
-  limit = memoryBytes(),
+  settings: Pick<Settings, 'kvBytes' | 'kv' | 'precision'>,
+  model: ModelMemory | null,
+  backend: Pick<Backend, 'name' | 'hasOwnMemory'> | null,
+  limit: MemoryLimit = memoryLimit(),
 ): Finding {
   const memory = findingsOf('memory');
-  const asked = kvBytes + kv.hostBytes + modelBytes;
-  const says =
-    `${gib(kvBytes)} KV, ${gib(kv.hostBytes)} in host memory, ${gib(modelBytes)} weights ` +
-    `of ${gib(limit)}`;
-  const todo = 'lower --kv-bytes or --kv-host-bytes, or give the container more memory';
-  if (asked > limit) return memory.fail(says, todo);
-  return asked > 0.9 * limit ? memory.warn(says, todo) : memory.ok(says);
+  if (!model || !backend) {
+    return memory.warn('not known without model and backend', 'see the lines on those');
+  }
+  const asked = { ...settings, besideBytes: SIDECAR_BYTES };
+  const { fits, says, todo } = planFor(asked, backend, model, limit.bytes);
+  if (fits) return memory.ok(says);
+  return limit.isEnforced ? memory.fail(says, todo) : memory.warn(says, todo);
 }

@@ -4,14 +4,15 @@ import { join } from 'node:path';
 import type { Settings } from '../../config.ts';
 import { openGguf, type GgufFile } from '../../gguf/index.ts';
 import { pinnedModel } from '../../model-files/index.ts';
+import { modelMemory, type ModelMemory } from '../../runner/memory-plan.ts';
 import { sha256File } from '../../provisioning/index.ts';
 import { loadTokenizer } from '../../tokenizer/index.ts';
 import { findingsOf, type Finding } from './finding.ts';
 
 export interface CheckedModel {
   readonly findings: readonly Finding[];
-  /** Weights in fp32; 0 where there is no model. */
-  readonly bytes: number;
+  /** Null where there is no model that can be served. */
+  readonly memory: ModelMemory | null;
 }
 
 const model = findingsOf('model');
@@ -30,20 +31,26 @@ function checkTemplate(file: GgufFile): Finding {
   }
 }
 
-const weightBytes = ({ tensors }: GgufFile): number =>
-  [...tensors.values()].reduce((sum, { shape }) => sum + 4 * shape.reduce((a, b) => a * b, 1), 0);
+/** What the runner refuses it says itself. */
+function memoryOf(file: GgufFile): ModelMemory | null {
+  try {
+    return modelMemory(file);
+  } catch {
+    return null;
+  }
+}
 
 async function checkContent(path: string, sha256: string): Promise<CheckedModel> {
   const file = await openGguf(path).catch((error: unknown) => messageOf(error));
   if (typeof file === 'string') {
-    return { findings: [model.fail(`${path}: ${file}`, 'give a GGUF file')], bytes: 0 };
+    return { findings: [model.fail(`${path}: ${file}`, 'give a GGUF file')], memory: null };
   }
   try {
     const architecture = String(file.metadata.get('general.architecture'));
     const says = `${path}, ${architecture}, sha256 ${sha256.slice(0, 12)}…`;
     const served = architecture === 'llama';
     const found = served ? model.ok(says) : model.fail(says, 'give one of the llama architecture');
-    return { findings: [found, checkTemplate(file)], bytes: weightBytes(file) };
+    return { findings: [found, checkTemplate(file)], memory: memoryOf(file) };
   } finally {
     await file.close();
   }
@@ -57,12 +64,12 @@ export async function checkModel({ modelPath, cacheDir }: Settings): Promise<Che
       modelPath === null
         ? model.warn('not downloaded yet', 'the first start does it (98 MB), or kvshare provision')
         : model.fail(`there is no file ${path}`, 'name another with --model FILE');
-    return { findings: [missing], bytes: 0 };
+    return { findings: [missing], memory: null };
   }
   const sha256 = await sha256File(path);
   if (modelPath === null && sha256 !== pinnedModel.sha256) {
     const todo = 'the next start fetches it again, or kvshare provision';
-    return { findings: [model.warn(`${path} is damaged (sha256 differs)`, todo)], bytes: 0 };
+    return { findings: [model.warn(`${path} is damaged (sha256 differs)`, todo)], memory: null };
   }
   return checkContent(path, sha256);
 }
