@@ -29,7 +29,7 @@ import {
   type KvSettings,
 } from './config-kv.ts';
 import { parseLogLevels, type LogLevels } from './config-log.ts';
-import { besideBytes, besideSidecar } from './config-memory.ts';
+import { besideBytes, besideSidecar, runnerAllocation } from './config-memory.ts';
 import { KvShareError } from './errors.ts';
 import { parseGiven, type Flags } from './flags.ts';
 import {
@@ -232,9 +232,11 @@ export function childEnvironment(extra: Record<string, string> = {}): NodeJS.Pro
   return { TF_CPP_MIN_LOG_LEVEL: '2', ...process.env, ...shown, ...extra };
 }
 
-/** For a runner beside a sidecar on one machine. */
-export const runnerEnvironment = (extra: Record<string, string>): NodeJS.ProcessEnv =>
-  childEnvironment({ ...besideSidecar, ...extra });
+/** For a runner beside a sidecar on one machine. What the operator has set about allocation stays. */
+export const runnerEnvironment = (extra: Record<string, string>): NodeJS.ProcessEnv => ({
+  ...runnerAllocation,
+  ...childEnvironment({ ...besideSidecar, ...extra }),
+});
 
 /** TensorFlow and CUDA read these from the environment while their libraries load. */
 export function prepareTensorflow(): void {

@@ -18,6 +18,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Ajv } from 'ajv';
 import { parse, parseAllDocuments } from 'yaml';
 import { findCommand } from '../../src/commands/catalog/index.ts';
+import { runnerAllocation } from '../../src/config-memory.ts';
 import { findConfigError } from '../../src/config-schema.ts';
 import { readSettings } from '../../src/config.ts';
 import { parseGiven } from '../../src/flags.ts';
@@ -51,6 +52,9 @@ describe('Dockerfile', () => {
     for (const [, setting] of last.matchAll(/KVSHARE_(\w+)=/g)) {
       const flag = setting!.toLowerCase().replaceAll('_', '-');
       expect(findCommand(['serve'])!.info.flags).toHaveProperty([flag]);
+    }
+    for (const [name, value] of Object.entries(runnerAllocation)) {
+      expect(last).toContain(` ${name}=${value}`);
     }
     // No tag that moves by itself.
     for (const stage of stages) expect(stage).toMatch(/^\S+:\d\S*/);
