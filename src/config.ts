@@ -29,7 +29,7 @@ import {
   type KvSettings,
 } from './config-kv.ts';
 import { parseLogLevels, type LogLevels } from './config-log.ts';
-import { besideBytes, besideSidecar, runnerAllocation } from './config-memory.ts';
+import { besideBytes, besideSidecar, isFrugal, runnerAllocation } from './config-memory.ts';
 import { KvShareError } from './errors.ts';
 import { parseGiven, type Flags } from './flags.ts';
 import {
@@ -53,6 +53,8 @@ export interface Settings extends FileSettings {
   readonly kvBytes: number | null;
   /** What else takes of the memory that the runner may have. */
   readonly besideBytes: number;
+  /** Its allocators give back what they do not use. */
+  readonly isFrugal: boolean;
   /** Order in which the runner serves waiting requests. */
   readonly scheduler: Scheduler;
   readonly precision: Precision;
@@ -196,6 +198,7 @@ export function readSettings(
     ...computing(pick),
     kvBytes: pick('kv-bytes', parseBytes) ?? null,
     besideBytes: besideBytes(env),
+    isFrugal: isFrugal(env),
     kv: keeping(pick, cacheDir),
     runnerUrl: pick('runner', String) ?? null,
     drainMs: pick('drain-seconds', parseCount) * 1_000,

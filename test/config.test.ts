@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { kvArguments } from '../src/config-kv.ts';
 import { logArgument } from '../src/config-log.ts';
 import { tracesEnvironment } from '../src/config-telemetry.ts';
+import { besideSidecar, runnerAllocation, SIDECAR_BYTES } from '../src/config-memory.ts';
 import { parseBytes, readSettings } from '../src/config.ts';
 
 let folder: string;
@@ -29,7 +30,9 @@ describe('readSettings', () => {
     expect(readSettings(['--port', '9001'], { KVSHARE_PORT: '9000' }).port).toBe(9001);
     expect(readSettings(['--kv-bytes', '2GiB'], {}).kvBytes).toBe(2 ** 31);
     // What fits: the model file tells.
-    expect(readSettings([], {}).kvBytes).toBeNull();
+    expect(readSettings([], {})).toMatchObject({ kvBytes: null, besideBytes: 0, isFrugal: false });
+    const beside = { ...besideSidecar, ...runnerAllocation };
+    expect(readSettings([], beside)).toMatchObject({ besideBytes: SIDECAR_BYTES, isFrugal: true });
     expect(readSettings([], {}).scheduler).toBe('reuse-aware');
     expect(readSettings([], { KVSHARE_SCHEDULER: 'fifo' }).scheduler).toBe('fifo');
     expect(readSettings(['--shared-step-tokens', '64'], {})).toMatchObject({

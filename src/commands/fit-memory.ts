@@ -12,17 +12,17 @@ import {
 } from '../runner/memory-plan.ts';
 import type { Log } from '../telemetry/index.ts';
 
-type Asked = Pick<Settings, 'kvBytes' | 'kv' | 'precision' | 'besideBytes'>;
+type Asked = Pick<Settings, 'kvBytes' | 'kv' | 'precision' | 'besideBytes' | 'isFrugal'>;
 
 export const planFor = (
-  { kvBytes, kv, precision, besideBytes }: Asked,
+  { kvBytes, kv, precision, besideBytes, isFrugal }: Asked,
   { name, hasOwnMemory }: Pick<Backend, 'name' | 'hasOwnMemory'>,
   model: ModelMemory,
   limitBytes: number,
 ): MemoryPlan =>
   planMemory({
     ...{ model, backend: name, hasOwnMemory, precision },
-    ...{ kvBytes, hostBytes: kv.hostBytes, besideBytes, limitBytes },
+    ...{ kvBytes, hostBytes: kv.hostBytes, isFrugal, besideBytes, limitBytes },
   });
 
 async function readMemory(modelPath: string): Promise<ModelMemory> {

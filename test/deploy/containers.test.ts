@@ -108,7 +108,13 @@ function fitsInto(gibibytes: number, [command, ...argv]: readonly string[]): boo
   const { kvBytes, kv, precision, besideBytes } = readSettings(argv, {}, flags);
   return planMemory({
     ...{ model: DEFAULT_MODEL, backend: 'tensorflow', hasOwnMemory: false, precision },
-    ...{ kvBytes, hostBytes: kv.hostBytes, besideBytes, limitBytes: gibibytes * 2 ** 30 },
+    ...{
+      kvBytes,
+      hostBytes: kv.hostBytes,
+      besideBytes,
+      isFrugal: true,
+      limitBytes: gibibytes * 2 ** 30,
+    },
   }).fits;
 }
 

@@ -7,7 +7,7 @@ const MIB = 2 ** 20;
 const plan = (limitMib: number, other: Partial<MemoryAsked> = {}) =>
   planMemory({
     ...{ model: DEFAULT_MODEL, backend: 'tensorflow', hasOwnMemory: false, precision: 'fp32' },
-    ...{ kvBytes: null, hostBytes: 0, besideBytes: 0, limitBytes: limitMib * MIB },
+    ...{ kvBytes: null, hostBytes: 0, besideBytes: 0, isFrugal: true, limitBytes: limitMib * MIB },
     ...other,
   });
 
@@ -57,6 +57,7 @@ describe('planMemory', () => {
     const kept = (other: Partial<MemoryAsked>): number => plan(2048, other).kvBytes;
     expect(kept({ precision: 'bf16' })).toBeLessThan(kept({}) - 100 * MIB);
     expect(kept({ besideBytes: 300 * MIB })).toBeLessThan(kept({}) - 100 * MIB);
+    expect(kept({ isFrugal: false })).toBeLessThan(kept({}) - 100 * MIB);
     expect(kept({ hostBytes: 100 * MIB })).toBeLessThan(kept({}));
   });
 
