@@ -150,10 +150,10 @@ function keeping(pick: Pick, cacheDir: string): Settings['kv'] {
   return checkKv(kv, folder);
 }
 
-/** The key has no flag: everybody on a machine can read those of a process. */
 /** An empty variable is none. */
 const given = (text: string | undefined): string | undefined => (text === '' ? undefined : text);
 
+/** The keys have no flags: everybody on a machine can read those of a process. */
 function operating(
   pick: Pick,
   env: NodeJS.ProcessEnv,

@@ -92,7 +92,7 @@ inLimit(
       expect(cgroup!.killed()).toBe(0);
       expect(runner.lines).toEqual([]);
       await client.close();
-    }, 120_000);
+    }, 240_000);
 
     it.each([
       [['--kv-bytes', '128MiB'], /config_invalid: .*128MiB KV.*--kv-bytes \d\dMiB fits/],
