@@ -31,8 +31,9 @@ export const besideBytes = (env: NodeJS.ProcessEnv): number => Number(env[BESIDE
 
 /**
  * A runner computes with tensors of a few hundred sizes, and allocators kept every size that there ever was. One arena, and
- * what is large back to the system at once: under load 270 MiB less with 512 MiB of KV, 560 less with 1 GiB, at the same speed. Read by TensorFlow and by
- * glibc while a process starts, so whoever starts it has to set them: `serve`, the Dockerfile.
+ * what is large back to the system at once: under load 270 MiB less with 512 MiB of KV, 560 less with 1 GiB, for 10 to 25 ms more
+ * an import of 800 to 1,600 tokens, whose memory is new each time. So where memory is limited. Read by TensorFlow and by glibc while a process starts, so
+ * whoever starts it has to set them: `serve`, the Dockerfile.
  */
 export const runnerAllocation: Record<string, string> = {
   TF_ONEDNN_USE_SYSTEM_ALLOCATOR: '1',

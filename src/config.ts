@@ -29,7 +29,13 @@ import {
   type KvSettings,
 } from './config-kv.ts';
 import { parseLogLevels, type LogLevels } from './config-log.ts';
-import { besideBytes, besideSidecar, isFrugal, runnerAllocation } from './config-memory.ts';
+import {
+  besideBytes,
+  besideSidecar,
+  isFrugal,
+  memoryLimit,
+  runnerAllocation,
+} from './config-memory.ts';
 import { KvShareError } from './errors.ts';
 import { parseGiven, type Flags } from './flags.ts';
 import {
@@ -236,8 +242,11 @@ export function childEnvironment(extra: Record<string, string> = {}): NodeJS.Pro
 }
 
 /** For a runner beside a sidecar on one machine. What the operator has set about allocation stays. */
-export const runnerEnvironment = (extra: Record<string, string>): NodeJS.ProcessEnv => ({
-  ...runnerAllocation,
+export const runnerEnvironment = (
+  extra: Record<string, string>,
+  limit = memoryLimit(),
+): NodeJS.ProcessEnv => ({
+  ...(limit.isEnforced && runnerAllocation),
   ...childEnvironment({ ...besideSidecar, ...extra }),
 });
 

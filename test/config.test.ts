@@ -6,7 +6,7 @@ import { kvArguments } from '../src/config-kv.ts';
 import { logArgument } from '../src/config-log.ts';
 import { tracesEnvironment } from '../src/config-telemetry.ts';
 import { besideSidecar, runnerAllocation, SIDECAR_BYTES } from '../src/config-memory.ts';
-import { parseBytes, readSettings } from '../src/config.ts';
+import { parseBytes, readSettings, runnerEnvironment } from '../src/config.ts';
 
 let folder: string;
 beforeAll(() => {
@@ -33,6 +33,12 @@ describe('readSettings', () => {
     expect(readSettings([], {})).toMatchObject({ kvBytes: null, besideBytes: 0, isFrugal: false });
     const beside = { ...besideSidecar, ...runnerAllocation };
     expect(readSettings([], beside)).toMatchObject({ besideBytes: SIDECAR_BYTES, isFrugal: true });
+    const GIB = 2 ** 30;
+    const asked = (isEnforced: boolean) => runnerEnvironment({}, { bytes: 2 * GIB, isEnforced });
+    expect(asked(true)).toMatchObject({ ...runnerAllocation, ...besideSidecar });
+    // Where nobody is killed for what he keeps, what is imported comes sooner.
+    expect(asked(false)).toMatchObject(besideSidecar);
+    expect(asked(false)).not.toHaveProperty('MALLOC_ARENA_MAX');
     expect(readSettings([], {}).scheduler).toBe('reuse-aware');
     expect(readSettings([], { KVSHARE_SCHEDULER: 'fifo' }).scheduler).toBe('fifo');
     expect(readSettings(['--shared-step-tokens', '64'], {})).toMatchObject({

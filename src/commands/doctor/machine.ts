@@ -53,7 +53,7 @@ export function checkMemory(
   if (!model || !backend) {
     return memory.warn('not known without model and backend', 'see the lines on those');
   }
-  const asked = { ...settings, besideBytes: SIDECAR_BYTES, isFrugal: true };
+  const asked = { ...settings, besideBytes: SIDECAR_BYTES, isFrugal: limit.isEnforced };
   const { fits, says, todo } = planFor(asked, backend, model, limit.bytes);
   if (fits) return memory.ok(says);
   return limit.isEnforced ? memory.fail(says, todo) : memory.warn(says, todo);
