@@ -1,7 +1,6 @@
 // Drift correction on the tiny model: against the slow reference, in one chunk or many, and by what must always hold.
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import type { ReusePlan } from '../../../src/protocol/index.ts';
 import { oracleWithDrift } from '../../support/drift-oracle.ts';
 import {
   mixedPrompt,
@@ -10,33 +9,12 @@ import {
   tokensOf,
   topUpOf,
 } from '../../support/extra-plans.ts';
-import { oracleForward } from '../../support/oracle.ts';
 import { collect, planOf, requestOf } from '../../support/plans.ts';
-import { FINGERPRINT, tinyEngine, type TinyOptions } from '../../support/tiny-engine.ts';
+import { FINGERPRINT } from '../../support/tiny-engine.ts';
+import { withTwoDonors } from '../../support/two-donors.ts';
+import { worst } from '../../support/worst.ts';
 
 const never = new AbortController().signal;
-
-const worst = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
-  let gap = 0;
-  for (let i = 0; i < b.length; i++) gap = Math.max(gap, Math.abs(a[i]! - b[i]!));
-  return gap;
-};
-
-async function withDonors(options: TinyOptions) {
-  const tiny = await tinyEngine(options);
-  const donors = [tokensOf(48, 1), tokensOf(48, 2)];
-  const segments: string[] = [];
-  for (const tokens of donors) {
-    const { stored } = await collect(tiny.engine.generate(requestOf(tokens), never));
-    segments.push(stored!.segment);
-  }
-  const kv = donors.map((tokens) => oracleForward(tiny.oracle, tokens).kv);
-  const ask = (target: readonly number[], plan: ReusePlan, maxTokens = 1, store = false) =>
-    collect(
-      tiny.engine.generate(requestOf(target, { plan, store, sampling: { maxTokens } }), never),
-    );
-  return { ...tiny, donors, segments, kv, ask };
-}
 
 /** Two moved runs with repairs in both. */
 const twoRuns = {
@@ -56,7 +34,7 @@ const twoRuns = {
 describe('drift correction', () => {
   it('moves what the reference moves, in one chunk or many', async () => {
     const engines = await Promise.all(
-      [256, 7].map(async (chunk) => ({ chunk, ...(await withDonors({ chunkTokens: chunk })) })),
+      [256, 7].map(async (chunk) => ({ chunk, ...(await withTwoDonors({ chunkTokens: chunk })) })),
     );
     let moved = 0;
     const strengths = fc.constantFrom(0.25, 0.4, 1);
@@ -86,7 +64,7 @@ describe('drift correction', () => {
   });
 
   it('is the same whoever decodes besides, and moves no donor', async () => {
-    const { ask, donors, segments, model, engine } = await withDonors({
+    const { ask, donors, segments, model, engine } = await withTwoDonors({
       chunkTokens: 256,
       sharedChunkTokens: 5,
     });
@@ -100,11 +78,11 @@ describe('drift correction', () => {
     );
     await ask(donors[0]!, again);
     const donorsAnswer = model.lastLogits.slice();
-    const { tokens } = await ask(target, asked, 8);
+    const { tokens } = await ask(target, asked, { maxTokens: 8 });
     const other = collect(
       engine.generate(requestOf(tokensOf(20, 7), { sampling: { maxTokens: 60 } }), never),
     );
-    expect((await ask(target, asked, 8, true)).tokens).toEqual(tokens);
+    expect((await ask(target, asked, { maxTokens: 8, store: true })).tokens).toEqual(tokens);
     expect((await other).tokens).toHaveLength(60);
     await ask(donors[0]!, again);
     expect(worst(model.lastLogits, donorsAnswer)).toBe(0);
@@ -112,7 +90,7 @@ describe('drift correction', () => {
   });
 
   it('is refused beside what computes other tokens in other layers', async () => {
-    const { ask, donors, segments } = await withDonors({});
+    const { ask, donors, segments } = await withTwoDonors({});
     const { target, plan } = mixedPrompt(donors, twoRuns);
     for (const extra of [{ topUp: topUpOf('dhd', 0.2) }, { fullLayers: 1 }]) {
       await expect(

@@ -3,17 +3,12 @@ import fc from 'fast-check';
 import { oracleForward } from '../../support/oracle.ts';
 import { collect, planOf, requestOf } from '../../support/plans.ts';
 import { FINGERPRINT, TINY_VOCABULARY, tinyEngine } from '../../support/tiny-engine.ts';
+import { worst } from '../../support/worst.ts';
 
 const never = new AbortController().signal;
 
 const tokensOf = (length: number, seed: number): number[] =>
   Array.from({ length }, (_, i) => (i * 7 + seed * 13 + (i % 5) * seed) % TINY_VOCABULARY);
-
-const worst = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
-  let gap = 0;
-  for (let i = 0; i < b.length; i++) gap = Math.max(gap, Math.abs(a[i]! - b[i]!));
-  return gap;
-};
 
 describe('engine against the plain-TypeScript oracle', () => {
   it('computes the logits of a full prefill, in one chunk or many', async () => {

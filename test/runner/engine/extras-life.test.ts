@@ -7,14 +7,9 @@ import { oracleRows, oracleWithExtras } from '../../support/layered-oracle.ts';
 import { oracleForward } from '../../support/oracle.ts';
 import { collect, requestOf, type Answer } from '../../support/plans.ts';
 import { tinyEngine } from '../../support/tiny-engine.ts';
+import { worst } from '../../support/worst.ts';
 
 const never = new AbortController().signal;
-
-const worst = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
-  let gap = 0;
-  for (let i = 0; i < b.length; i++) gap = Math.max(gap, Math.abs(a[i]! - b[i]!));
-  return gap;
-};
 
 /** A donor and a prompt of 50 tokens, 40 of them moved, 30 of these kept. */
 async function moved(chunkTokens = 256) {

@@ -2,45 +2,14 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { ReusePlan } from '../../../src/protocol/index.ts';
-import {
-  mixedPrompt,
-  mixedPrompts,
-  positionsOf,
-  tokensOf,
-  topUpOf,
-} from '../../support/extra-plans.ts';
+import { mixedPrompt, mixedPrompts, positionsOf, topUpOf } from '../../support/extra-plans.ts';
 import { layeredForward, oracleWithExtras } from '../../support/layered-oracle.ts';
-import { oracleForward } from '../../support/oracle.ts';
 import { collect, planOf, requestOf } from '../../support/plans.ts';
-import { FINGERPRINT, tinyEngine } from '../../support/tiny-engine.ts';
+import { FINGERPRINT } from '../../support/tiny-engine.ts';
+import { withTwoDonors } from '../../support/two-donors.ts';
+import { worst } from '../../support/worst.ts';
 
 const never = new AbortController().signal;
-
-const worst = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
-  let gap = 0;
-  for (let i = 0; i < b.length; i++) gap = Math.max(gap, Math.abs(a[i]! - b[i]!));
-  return gap;
-};
-
-/** An engine with two donors, as the oracle sees them. */
-async function withDonors(chunkTokens = 256) {
-  const tiny = await tinyEngine({ chunkTokens });
-  const donors = [tokensOf(48, 1), tokensOf(48, 2)];
-  const segments: string[] = [];
-  for (const tokens of donors) {
-    const { stored } = await collect(tiny.engine.generate(requestOf(tokens), never));
-    segments.push(stored!.segment);
-  }
-  const kv = donors.map((tokens) => oracleForward(tiny.oracle, tokens).kv);
-  const ask = (tokens: number[], plan: ReusePlan | null, maxTokens = 1) =>
-    collect(
-      tiny.engine.generate(
-        requestOf(tokens, { plan, store: false, sampling: { maxTokens } }),
-        never,
-      ),
-    );
-  return { ...tiny, donors, segments, kv, ask };
-}
 
 /** One long moved import, 40 of 50 tokens: 30 kept behind a repaired seam of ten. */
 function movedPrompt(donors: readonly number[][]) {
@@ -56,7 +25,10 @@ const selectors = ['v-deviation', 'dhd', 'query-attention'] as const;
 
 describe('top-up and full layers against the slow reference', () => {
   it('computes, picks and charges what the reference does, in one chunk or many', async () => {
-    const engines = [await withDonors(256), await withDonors(7)];
+    const engines = [
+      await withTwoDonors({ chunkTokens: 256 }),
+      await withTwoDonors({ chunkTokens: 7 }),
+    ];
     const extras = fc.record({
       fullLayers: fc.integer({ min: 0, max: 2 }),
       selector: fc.constantFrom(...selectors, null),
@@ -96,7 +68,7 @@ describe('top-up and full layers against the slow reference', () => {
   });
 
   it('charges by the formula', async () => {
-    const { ask, donors, segments } = await withDonors();
+    const { ask, donors, segments } = await withTwoDonors();
     const { target, plan } = movedPrompt(donors);
     // 50 tokens, 3 layers: 20 in the plan's ranges (4 + 10 + 6), 30 kept, a fifth of them picked.
     const chargeOf = async (extras: Partial<ReusePlan>) =>
@@ -122,7 +94,7 @@ describe('top-up and full layers against the slow reference', () => {
     ['more full layers than there are', { fullLayers: 1024 }],
     ['both', { fullLayers: 2, topUp: topUpOf('query-attention', 1) }],
   ] as const)('equals full prefill, exactly computed, with %s', async (_, extras) => {
-    const { engine, ask, donors, segments, model } = await withDonors(16);
+    const { engine, ask, donors, segments, model } = await withTwoDonors({ chunkTokens: 16 });
     const { target, plan } = movedPrompt(donors);
     await ask(target, null);
     const full = model.lastLogits.slice();
@@ -136,7 +108,7 @@ describe('top-up and full layers against the slow reference', () => {
   });
 
   it('stays approximate from the first token that keeps imported KV', async () => {
-    const { engine, donors, segments } = await withDonors(16);
+    const { engine, donors, segments } = await withTwoDonors({ chunkTokens: 16 });
     const { target, plan } = movedPrompt(donors);
     const { stored } = await collect(
       engine.generate(
@@ -152,7 +124,7 @@ describe('top-up and full layers against the slow reference', () => {
 
 describe('keys and tokens as they are', () => {
   it('leaves keys unturned under policy naive, which matters only when they move', async () => {
-    const { ask, donors, segments, kv, model, oracle } = await withDonors();
+    const { ask, donors, segments, kv, model, oracle } = await withTwoDonors();
     const { target, imports, plan } = movedPrompt(donors);
     await ask(target, plan(segments, { policy: 'naive' }));
     const sources = imports.map(({ donor, ...rest }) => ({ ...rest, donor: kv[donor]! }));
@@ -182,7 +154,7 @@ describe('keys and tokens as they are', () => {
   });
 
   it('imports unequal tokens for policy semantic alone, with full layers, never as exact', async () => {
-    const { engine, donors, segments, kv, model, oracle } = await withDonors();
+    const { engine, donors, segments, kv, model, oracle } = await withTwoDonors();
     const target = donors[0]!.slice();
     target[20] = (target[20]! + 1) % 50;
     const entry = {
@@ -221,11 +193,12 @@ describe('keys and tokens as they are', () => {
   });
 
   it('announces what it can do, and refuses refreshes that have no scores', async () => {
-    const { engine, donors, segments } = await withDonors();
+    const { engine, donors, segments } = await withTwoDonors();
     expect((await engine.info()).capabilities).toEqual({
       imports: 'runs',
       topUp: ['query-attention', 'v-deviation', 'dhd'],
       fullLayers: true,
+      driftCorrection: true,
       decodeRefresh: true,
       unequalTokens: true,
       compare: true,

@@ -9,6 +9,7 @@ import { DiskStore } from '../../../src/runner/store/disk/disk-store.ts';
 import type { KvTiers } from '../../../src/runner/store/kv-store-options.ts';
 import { collect, planOf, requestOf } from '../../support/plans.ts';
 import { FINGERPRINT, TINY_VOCABULARY, tinyEngine } from '../../support/tiny-engine.ts';
+import { worst } from '../../support/worst.ts';
 
 const never = new AbortController().signal;
 const PER_TOKEN = 3 * 2 * 2 * 8 * 4;
@@ -58,12 +59,6 @@ async function coldLogits(tokens: readonly number[]): Promise<Float32Array> {
   await collect(reference.engine.generate(requestOf(tokens, { store: false }), never));
   return reference.model.lastLogits;
 }
-
-const worst = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
-  let gap = 0;
-  for (let i = 0; i < b.length; i++) gap = Math.max(gap, Math.abs(a[i]! - b[i]!));
-  return gap;
-};
 
 describe.each<[string, KvTiers]>([
   ['host memory', { hostBytes: 2 ** 20 }],
