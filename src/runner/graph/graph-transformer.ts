@@ -206,7 +206,7 @@ export class GraphTransformer extends Transformer {
 
   /** A graph's first run takes 0.4 (one sequence) to 1.1 s (eight). */
   override warmUp(): boolean {
-    if (this.#warm.size > 0 && !this.#hasDrifted) {
+    if (!this.#hasDrifted) {
       this.#driftOnce();
       return true;
     }
