@@ -86,13 +86,13 @@ it('moves imported keys and values as the eager pass does', async () => {
   const runOf = (key: number): number => (key < 5 ? -1 : key < 12 ? 0 : 1);
   const drift = {
     stale: stale.kv,
-    average: tf.tensor2d(
+    average: tf.tensor3d(
       Array.from({ length: 24 }, (_, i) => (i % 12 < 8 && i % 12 >= 4 ? 0.1 : 0)),
-      [2, 12],
+      [1, 2, 12],
     ),
-    spread: tf.tensor2d(
+    spread: tf.tensor3d(
       Array.from({ length: 40 }, (_, i) => (runOf(i >> 1) === i % 2 ? 1 : 0)),
-      [20, 2],
+      [1, 20, 2],
     ),
   };
   for (const logitRows of [0, 1]) {

@@ -64,8 +64,8 @@ export class RunDrift {
     index.dispose();
     return {
       stale,
-      average: tf.tensor2d(average, [shown.length, rows.length]),
-      spread: tf.tensor2d(spread, [keys.length, shown.length]),
+      average: tf.tensor3d(average, [1, shown.length, rows.length]),
+      spread: tf.tensor3d(spread, [1, keys.length, shown.length]),
     };
   }
 

@@ -1,12 +1,7 @@
 // drift.ts as nodes: the past of each layer, moved by what the rows show.
 import type { ModelConfig } from '../model/model-config.ts';
-import { ports, type LlamaParts, type RotaryNodes } from './llama-parts.ts';
+import { ports, type KvNodes, type LlamaParts, type RotaryNodes } from './llama-parts.ts';
 import type { Node } from './saved-model.ts';
-
-export interface KvNodes {
-  readonly k: Node; // [kvHeads, tokens, dim]
-  readonly v: Node; // [kvHeads, tokens, dim]
-}
 
 export class DriftNodes {
   readonly #parts: LlamaParts;
@@ -25,16 +20,10 @@ export class DriftNodes {
   ) {
     this.#parts = parts;
     this.#config = config;
-    const { numLayers, numKvHeads, headDim } = config;
-    const { ops } = parts;
-    const shape = [numLayers, numKvHeads, -1, headDim];
-    const layers = (name: string): Node[] =>
-      ops.unstack(ops.graph.input(name, 'float32', shape), numLayers);
-    const v = layers(ports.staleV);
-    this.#stale = layers(ports.staleK).map((k, at) => ({ k, v: v[at]! }));
-    // A leading 1 makes a matrix the same for every head.
-    this.#average = ops.graph.input(ports.average, 'float32', [1, -1, -1]);
-    this.#spread = ops.graph.input(ports.spread, 'float32', [1, -1, -1]);
+    const { graph } = parts.ops;
+    this.#stale = parts.inputKv({ k: ports.staleK, v: ports.staleV }, config.numLayers);
+    this.#average = graph.input(ports.average, 'float32', [1, -1, -1]);
+    this.#spread = graph.input(ports.spread, 'float32', [1, -1, -1]);
     this.#rows = parts.rotaryAt(positions);
     this.#past = parts.rotaryAt(pastPositions);
   }
@@ -65,9 +54,7 @@ export class DriftNodes {
 
   /** Once all layers are moved. */
   output(): void {
-    const of = (which: 'k' | 'v'): Node[] => this.#moved.map((layer) => layer[which]);
-    this.#parts.outputKv(ports.movedK, of('k'));
-    this.#parts.outputKv(ports.movedV, of('v'));
+    this.#parts.outputKv({ k: ports.movedK, v: ports.movedV }, this.#moved);
   }
 
   #swapped(x: Node): Node {

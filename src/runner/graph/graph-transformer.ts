@@ -137,10 +137,6 @@ export class GraphTransformer extends Transformer {
       ...(!part?.hidden && { [ports.ids]: this.tf.tensor1d(input.ids, 'int32') }),
       [ports.positions]: this.tf.tensor1d(input.positions, 'int32'),
       [ports.pastPositions]: this.tf.tensor1d(input.pastPositions, 'int32'),
-      ...(drift && {
-        [ports.average]: this.tf.expandDims(drift.average, 0), // [1, runs, rows]
-        [ports.spread]: this.tf.expandDims(drift.spread, 0), // [1, past, runs]
-      }),
     };
     const overheadMs = performance.now() - start;
     try {
@@ -152,7 +148,12 @@ export class GraphTransformer extends Transformer {
         [ports.sin]: this.rotary.table.sin,
         [ports.pastK]: past.k,
         [ports.pastV]: past.v,
-        ...(drift && { [ports.staleK]: drift.stale.k, [ports.staleV]: drift.stale.v }),
+        ...(drift && {
+          [ports.staleK]: drift.stale.k,
+          [ports.staleV]: drift.stale.v,
+          [ports.average]: drift.average,
+          [ports.spread]: drift.spread,
+        }),
       });
       return {
         kv: { k: output[ports.k] as Tensor4D, v: output[ports.v] as Tensor4D },
@@ -234,8 +235,8 @@ export class GraphTransformer extends Transformer {
     }));
     const drift = {
       stale: stale!,
-      average: tf.zeros<Rank.R2>([1, 1]),
-      spread: tf.zeros<Rank.R2>([1, 1]),
+      average: tf.zeros<Rank.R3>([1, 1, 1]),
+      spread: tf.zeros<Rank.R3>([1, 1, 1]),
     };
     const input = { ids: new Int32Array(1), positions: Int32Array.of(1), logitRows: 1 };
     const output = this.forward({ ...input, past: past!, pastPositions: new Int32Array(1), drift });

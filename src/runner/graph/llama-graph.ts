@@ -4,8 +4,8 @@ import type { LayerRange } from '../model/attention-sum.ts';
 import type { ModelConfig } from '../model/model-config.ts';
 import { HIDDEN } from '../model/transformer.ts';
 import type { Precision } from '../precisions.ts';
-import { DriftNodes, type KvNodes } from './drift-nodes.ts';
-import { LlamaParts, ports, type Projected } from './llama-parts.ts';
+import { DriftNodes } from './drift-nodes.ts';
+import { LlamaParts, ports, type KvNodes, type Projected } from './llama-parts.ts';
 import type { GraphBuilder, Node } from './saved-model.ts';
 
 /** Only the last row's logits are computed; `none` = a chunk that is followed by another one. */
@@ -39,8 +39,7 @@ class LlamaGraph {
   readonly #spec: GraphSpec;
   readonly #past: readonly KvNodes[]; // by layer [kvHeads, past, dim]
   readonly #drift: DriftNodes | null;
-  readonly #freshK: Node[] = []; // by layer [kvHeads, rows, dim]
-  readonly #freshV: Node[] = []; // by layer [kvHeads, rows, dim]
+  readonly #fresh: KvNodes[] = []; // by layer [kvHeads, rows, dim]
   #attention: Node | null = null; // [keys]
 
   constructor(graph: GraphBuilder, config: ModelConfig, spec: GraphSpec, precision: Precision) {
@@ -51,11 +50,7 @@ class LlamaGraph {
     const pastPositions = graph.input(ports.pastPositions, 'int32', [-1]); // [past]
     this.#mask = this.#visibility(positions, pastPositions);
     const layers = spec.end - spec.first;
-    const shape = [layers, config.numKvHeads, -1, config.headDim];
-    const past = (name: string): Node[] =>
-      this.#parts.ops.unstack(graph.input(name, 'float32', shape), layers);
-    const v = past(ports.pastV);
-    this.#past = past(ports.pastK).map((k, at) => ({ k, v: v[at]! }));
+    this.#past = this.#parts.inputKv({ k: ports.pastK, v: ports.pastV }, layers);
     const where = { positions, pastPositions };
     this.#drift = spec.drifts ? new DriftNodes(this.#parts, config, where) : null;
   }
@@ -71,8 +66,7 @@ class LlamaGraph {
     }
     if (x && end < numLayers) graph.output(ports.hiddenOut, x, 'float32', [-1, hiddenSize]);
     else if (x) graph.output(ports.logits, this.#parts.head(x), 'float32', [-1, -1]);
-    this.#parts.outputKv(ports.k, this.#freshK);
-    this.#parts.outputKv(ports.v, this.#freshV);
+    this.#parts.outputKv(ports, this.#fresh);
     this.#drift?.output();
     if (this.#attention) graph.output(ports.attention, this.#attention, 'float32', [-1]);
   }
@@ -90,8 +84,7 @@ class LlamaGraph {
     const { ops } = this.#parts;
     const index = at - this.#spec.first;
     const fresh = this.#transposed(this.#parts.project(at, x));
-    this.#freshK.push(fresh.k);
-    this.#freshV.push(fresh.v);
+    this.#fresh.push(fresh);
     const { attentionOf } = this.#spec;
     const found = this.#past[index]!;
     const past = this.#drift ? this.#drift.move(index, found, fresh) : found;

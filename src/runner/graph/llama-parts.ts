@@ -37,6 +37,18 @@ export interface Projected {
   readonly v: Node; // [rows, kvHeads, dim]
 }
 
+/** What K and V are called. */
+interface KvPorts {
+  readonly k: string;
+  readonly v: string;
+}
+
+/** K (rotated) and V of one layer. */
+export interface KvNodes {
+  readonly k: Node; // [kvHeads, tokens, dim]
+  readonly v: Node; // [kvHeads, tokens, dim]
+}
+
 /** The rotary table at some positions. */
 export interface RotaryNodes {
   readonly cos: Node; // [positions, dim]
@@ -125,11 +137,25 @@ export class LlamaParts {
     return o.matMul(o.binary('Mul', this.#normalise(x), norm), table, true); // [rows, vocab]
   }
 
-  /** By layer [kvHeads, tokens, dim] → one output. */
-  outputKv(name: string, layers: readonly Node[]): void {
-    const { numKvHeads, headDim } = this.#config;
-    const shape = [layers.length, numKvHeads, -1, headDim];
-    this.ops.graph.output(name, this.ops.stack(layers), 'float32', shape);
+  /** Two inputs [layers, kvHeads, tokens, dim] → by layer. */
+  inputKv(names: KvPorts, layers: number): KvNodes[] {
+    const shape = this.#kvShape(layers);
+    const input = (name: string): Node[] =>
+      this.ops.unstack(this.ops.graph.input(name, 'float32', shape), layers);
+    const v = input(names.v);
+    return input(names.k).map((k, at) => ({ k, v: v[at]! }));
+  }
+
+  /** By layer → two outputs [layers, kvHeads, tokens, dim]. */
+  outputKv(names: KvPorts, layers: readonly KvNodes[]): void {
+    for (const which of ['k', 'v'] as const) {
+      const all = this.ops.stack(layers.map((layer) => layer[which]));
+      this.ops.graph.output(names[which], all, 'float32', this.#kvShape(layers.length));
+    }
+  }
+
+  #kvShape(layers: number): number[] {
+    return [layers, this.#config.numKvHeads, -1, this.#config.headDim];
   }
 
   /** x times one of a layer's matrices. */

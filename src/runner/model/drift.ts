@@ -4,19 +4,19 @@
 // that are computed afresh anyway (seam, delimiters) show that part, layer by layer, before the layer attends: their
 // mean difference, weakened, is added to the imported keys and values of their run. Keys are compared and moved as if
 // they were not turned: the difference has no position.
-import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
+import type { Tensor3D } from '@tensorflow/tfjs-core';
 import type { Tf } from '../backend/index.ts';
 import { disposeBlock, type KvBlock } from './kv-block.ts';
 import type { LayerKv } from './layer-parts.ts';
-import { rotate, type RotaryRows, type RotaryTable } from './rotary.ts';
+import { rotate, type RotaryRows } from './rotary.ts';
 
 export interface Drift {
   /** K, turned to the rows' places, and V as they were imported; anything where a row has none. */
   readonly stale: KvBlock; // [layers, kvHeads, rows, headDim]
   /** What each row adds to its run's mean, times the strength; 0 where a row has none. */
-  readonly average: Tensor2D; // [runs, rows]
+  readonly average: Tensor3D; // [1, runs, rows]: the same for every head
   /** 1 where a past key was imported with the run. */
-  readonly spread: Tensor2D; // [past, runs]
+  readonly spread: Tensor3D; // [1, past, runs]
 }
 
 export function disposeDrift({ stale, average, spread }: Drift): void {
@@ -25,26 +25,10 @@ export function disposeDrift({ stale, average, spread }: Drift): void {
   spread.dispose();
 }
 
-/** The matrices of a chunk, for every layer the same. */
-export interface DriftRows {
-  readonly average: Tensor3D; // [1, runs, rows]
-  readonly spread: Tensor3D; // [1, past, runs]
+/** What a chunk needs for every layer the same. */
+export interface DriftRows extends Pick<Drift, 'average' | 'spread'> {
   readonly rows: RotaryRows;
   readonly past: RotaryRows;
-}
-
-export function driftRows(
-  tf: Tf,
-  rotary: RotaryTable,
-  { average, spread }: Drift,
-  { positions, pastPositions }: { positions: Int32Array; pastPositions: Int32Array },
-): DriftRows {
-  return {
-    average: tf.expandDims<Tensor3D>(average, 0),
-    spread: tf.expandDims<Tensor3D>(spread, 0),
-    rows: rotary.rows(positions),
-    past: rotary.rows(pastPositions),
-  };
 }
 
 /** The past keys and values of one layer, moved. Call it inside tf.tidy. */

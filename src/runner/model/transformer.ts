@@ -13,7 +13,7 @@ import type { Tf } from '../backend/index.ts';
 import { AttentionSum, type AttentionListener, type LayerRange } from './attention-sum.ts';
 import { blockTokens, joinBlocks, type KvBlock } from './kv-block.ts';
 import { growTail, tailRow } from './kv-tail.ts';
-import { driftRows, moveByDrift, type Drift } from './drift.ts';
+import { moveByDrift, type Drift } from './drift.ts';
 import { decodeRows, type DecodeInput, type DecodeOutput } from './decode-rows.ts';
 import { LayerParts, type LayerKv } from './layer-parts.ts';
 import type { ModelConfig } from './model-config.ts';
@@ -157,7 +157,8 @@ export class Transformer {
         const past = timed(() => this.#unstack(input.past));
         const { drift } = input;
         const stale = timed(() => this.#unstack(drift?.stale ?? null));
-        const moves = drift && driftRows(tf, this.#rotary, drift, input);
+        const keys = drift && this.#rotary.rows(input.pastPositions);
+        const moves = drift && { ...drift, rows: rows.rotary, past: keys! };
         const moved: LayerKv[] = [];
         let x = input.part?.hidden ?? this.#parts.embed(input.ids); // [rows, hidden]
         const fresh: LayerKv[] = [];
