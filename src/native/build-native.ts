@@ -6,6 +6,7 @@ import { dirname, join, resolve } from 'node:path';
 import { KvShareError } from '../errors.ts';
 import { runTool, withFolderLock } from '../provisioning/index.ts';
 import { fetchLibrary, type FetchOptions } from './fetch-library.ts';
+import { addGraphFunctions } from './graph-functions.ts';
 import { nativeFolder, packageFolder, recipe, wheelsHere, type NativeBuildName } from './recipe.ts';
 import type { Wheel } from './wheel.ts';
 
@@ -88,6 +89,7 @@ async function buildIn(
   });
   const packageDir = packageFolder(work);
   const deps = join(packageDir, 'deps');
+  await addGraphFunctions(packageDir);
   await fetchLibrary(work, deps, wheels, options);
   onProgress({ phase: 'compiling the binding (about 15 s)' });
   await runTool({

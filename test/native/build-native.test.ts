@@ -25,15 +25,28 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'kvshare-native-'));
   cacheDir = join(folder, 'cache');
   ({ tool, node } = fakeTools(folder));
+  writeBinding(true);
 });
 afterEach(() => {
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 });
 
+/** As much of tfjs-node's source as our addition to it looks for. */
+function writeBinding(isKnown: boolean): void {
+  const binding = join(folder, 'binding');
+  mkdirSync(binding, { recursive: true });
+  const header = isKnown ? ' private:\n  TFJSBackend(napi_env env);' : 'class TFJSBackend {};';
+  writeFileSync(join(binding, 'tfjs_backend.h'), header);
+  const entry = '      {"getNumOfSavedModels", nullptr, GetNumOfSavedModels,';
+  const end = '/**\n * Called by Node to cleanup our instance data,';
+  writeFileSync(join(binding, 'tfjs_binding.cc'), `${end}\n${entry}\n`);
+}
+
 /** All tools there; `download` is what `pip download` does with its target folder in $dir. */
 function allTools(download: string): void {
   for (const name of ['make', 'g++', 'npx']) tool(name, 'exit 0');
-  tool('npm', '/bin/mkdir -p node_modules/@tensorflow/tfjs-node');
+  const binding = 'node_modules/@tensorflow/tfjs-node/binding';
+  tool('npm', `/bin/mkdir -p ${binding}; /bin/cp ${join(folder, 'binding')}/* ${binding}`);
   tool(
     'python3',
     `[ "$3" = --version ] && exit 0
@@ -113,6 +126,17 @@ onThisSystem(() => {
       expect(left()).toEqual([]);
     },
   );
+
+  it('refuses a source of tfjs-node that it does not know', async () => {
+    writeBinding(false);
+    allTools('exit 1');
+    const { code, lines } = await outcome(native());
+    expect(code).toBe(1);
+    expect(lines.at(-1)).toBe(
+      "kvshare: native_build_failed: tfjs-node's tfjs_backend.h is not as expected",
+    );
+    expect(left()).toEqual([]);
+  });
 
   it('quotes the end of what a failing tool said, in one line', async () => {
     allTools('echo first >&2; echo no such host >&2; exit 3');
