@@ -3,7 +3,7 @@ import { KvShareError } from '../errors.ts';
 import { openGguf } from '../gguf/index.ts';
 import type { Backend } from './backend/index.ts';
 import { collectGarbage } from './collect-garbage.ts';
-import { GraphTransformer } from './graph/index.ts';
+import { GraphTransformer, runsFunctions } from './graph/index.ts';
 import { readModelConfig, type ModelConfig } from './model/model-config.ts';
 import { Transformer } from './model/transformer.ts';
 import { loadWeights, type ModelWeights } from './model/weights.ts';
@@ -31,8 +31,8 @@ export async function loadModel(source: ModelSource): Promise<Transformer> {
 }
 
 /**
- * One graph where the backend runs graphs: 1.2x (prefill) to 2.4x (decode) faster than op by op. Not on a GPU: tfjs-node
- * takes what a graph is fed and what it gives through host memory, weights and KV with every step.
+ * One graph where the backend runs graphs: faster than op by op. On a GPU only as functions: a SavedModel's weights and
+ * KV would go through host memory with every step.
  */
 async function newTransformer(
   { backend, precision }: ModelSource,
@@ -40,13 +40,13 @@ async function newTransformer(
   weights: ModelWeights,
 ): Promise<Transformer> {
   const native = backend.name === 'tensorflow' || backend.name === 'tensorflow-gpu';
-  if (native && !backend.hasOwnMemory)
-    return GraphTransformer.load(backend.tf, config, weights, precision);
+  if (native && (runsFunctions(backend.tf) || !backend.hasOwnMemory))
+    return GraphTransformer.load(backend.tf, config, weights, { precision });
   // A GPU asked for a third of the ops has more of each. WebAssembly multiplies eight rows slower than one eight times.
   if (precision === 'fp32')
     return new Transformer(backend.tf, config, weights, backend.hasOwnMemory);
   throw new KvShareError(
     'config_invalid',
-    `--precision ${precision} needs TensorFlow's own library on the CPU; this is ${backend.name}: ${backend.description}.`,
+    `--precision ${precision} needs TensorFlow's own library; this is ${backend.name}: ${backend.description}.`,
   );
 }

@@ -19,7 +19,7 @@ const worst = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
 };
 
 it('computes rows, KV, logits and attention sums as the eager pass does', async () => {
-  const { model, tf, config } = await realModel(true);
+  const { model, tf, config } = await realModel('graph');
   if (!(model instanceof GraphTransformer)) return; // A machine without the native backend.
   const last = config.numLayers;
   const ids = Int32Array.from({ length: 24 }, (_, i) => 400 + 37 * i);
@@ -72,7 +72,7 @@ it('computes rows, KV, logits and attention sums as the eager pass does', async 
 }, 240_000);
 
 it('moves imported keys and values as the eager pass does', async () => {
-  const { model, tf } = await realModel(true);
+  const { model, tf } = await realModel('graph');
   if (!(model instanceof GraphTransformer)) return; // A machine without the native backend.
   const baseline = tf.memory().numTensors;
   const of = (from: number, to: number): Pick<ForwardInput, 'ids' | 'positions'> => ({
@@ -129,7 +129,7 @@ it('moves imported keys and values as the eager pass does', async () => {
 }, 240_000);
 
 it('decodes several sequences at once as it decodes each alone, op by op', async () => {
-  const { model, tf } = await realModel(true);
+  const { model, tf } = await realModel('graph');
   if (!(model instanceof GraphTransformer)) return; // A machine without the native backend.
   const baseline = tf.memory().numTensors;
   const prompt = (length: number, seed: number): KvBlock => {
@@ -177,9 +177,9 @@ it('decodes several sequences at once as it decodes each alone, op by op', async
 }, 240_000);
 
 it('differs little when the matrices are in bfloat16', async () => {
-  const { model, tf, weights, config } = await realModel(true);
+  const { model, tf, weights, config } = await realModel('graph');
   if (!(model instanceof GraphTransformer)) return; // A machine without the native backend.
-  const half = await GraphTransformer.load(tf, config, weights, 'bf16');
+  const half = await GraphTransformer.load(tf, config, weights, { precision: 'bf16' });
   const { ids } = golden<{ prompts: { ids: number[] }[] }>('prompts').prompts[2]!;
   const probabilities = (transformer: Transformer): Float32Array => {
     const { kv, logits } = transformer.forward({

@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('loadModel', () => {
-  it('runs no graph where tensors are in a memory of their own: it would copy them to and fro', async () => {
+  it('runs no SavedModel where tensors are in a memory of their own: it would copy them to and fro', async () => {
     const model = await loadModel({ backend: onGpu, modelPath, precision: 'fp32' });
     expect(model).not.toBeInstanceOf(GraphTransformer);
     const output = model.forward({
@@ -39,8 +39,7 @@ describe('loadModel', () => {
     const loading = loadModel({ backend: onGpu, modelPath, precision: 'bf16' });
     await expect(loading).rejects.toMatchObject({
       code: 'config_invalid',
-      message:
-        "--precision bf16 needs TensorFlow's own library on the CPU; this is tensorflow-gpu: a GPU.",
+      message: "--precision bf16 needs TensorFlow's own library; this is tensorflow-gpu: a GPU.",
     });
   });
 });

@@ -7,7 +7,7 @@ import { resolveModel } from '../../src/model-files/index.ts';
 import { loadBackend } from '../../src/runner/backend/index.ts';
 import { readModelConfig } from '../../src/runner/model/model-config.ts';
 import { loadWeights } from '../../src/runner/model/weights.ts';
-import { GraphTransformer } from '../../src/runner/graph/index.ts';
+import { GraphTransformer, type GraphForm } from '../../src/runner/graph/index.ts';
 import { Transformer } from '../../src/runner/model/transformer.ts';
 import { loadTokenizer, type Tokenizer } from '../../src/tokenizer/index.ts';
 import { watched } from './tiny-engine.ts';
@@ -27,8 +27,8 @@ export async function realTokenizer(): Promise<Tokenizer> {
   return tokenizer;
 }
 
-/** The best backend that runs without building anything, and the pinned model on it. */
-export async function realModel(graph: boolean) {
+/** The best backend that runs without building anything, and the pinned model on it; as `graph`, in the form that a runner takes. */
+export async function realModel(form: 'graph' | 'op by op' | GraphForm) {
   const resolved = await resolveModel({ cacheDir });
   const backend = await loadBackend({ requested: 'auto', cacheDir, allowBuild: false });
   const file = await openGguf(resolved.path);
@@ -41,8 +41,8 @@ export async function realModel(graph: boolean) {
     config,
     weights,
     model: watched(
-      graph && backend.name.startsWith('tensorflow')
-        ? await GraphTransformer.load(backend.tf, config, weights)
+      form !== 'op by op' && backend.name.startsWith('tensorflow')
+        ? await GraphTransformer.load(backend.tf, config, weights, form === 'graph' ? {} : { form })
         : new Transformer(backend.tf, config, weights),
     ),
   };

@@ -1,2 +1,4 @@
-// The forward pass as one TensorFlow graph, for backends that can run one.
+// The forward pass as one TensorFlow graph that our TypeScript writes.
 export { GraphTransformer } from './graph-transformer.ts';
+export { runsFunctions } from './load-function.ts';
+export type { GraphForm } from './load-signatures.ts';

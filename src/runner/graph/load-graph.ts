@@ -6,14 +6,15 @@ import type { NamedTensorMap } from '@tensorflow/tfjs-core';
 import type { Tf } from '../backend/index.ts';
 import { TAG, type GraphBuilder } from './saved-model.ts';
 
-export interface SavedModel {
+/** Inputs stay the caller's, outputs become so. */
+export interface RunnableGraph {
   predict(inputs: NamedTensorMap): NamedTensorMap;
 }
 
 /** tfjs-node's own extension of TensorFlow.js. */
 interface TfNode {
   readonly node?: {
-    loadSavedModel(path: string, tags: string[], signature: string): Promise<SavedModel>;
+    loadSavedModel(path: string, tags: string[], signature: string): Promise<RunnableGraph>;
   };
 }
 
@@ -22,7 +23,7 @@ export async function loadGraph(
   tf: Tf,
   graph: GraphBuilder,
   signatures: readonly string[],
-): Promise<SavedModel[]> {
+): Promise<RunnableGraph[]> {
   const { node } = tf as TfNode;
   if (!node) throw new Error('this backend runs no graphs');
   const folder = await mkdtemp(join(tmpdir(), 'kvshare-graph-'));
@@ -31,7 +32,7 @@ export async function loadGraph(
     await mkdir(join(folder, 'variables'));
     const file = join(folder, 'saved_model.pb');
     await writeFile(file, graph.encode({ withNodes: true }));
-    const models: SavedModel[] = [];
+    const models: RunnableGraph[] = [];
     for (const [at, name] of signatures.entries()) {
       models.push(await node.loadSavedModel(folder, [TAG], name));
       // TensorFlow has the graph by now. tfjs-node reads the file again for each signature, in JavaScript, only to

@@ -64,10 +64,10 @@ export class Ops {
     return this.graph.op('AssignVariableOp', [handle, half], { dtype: { type: 'bfloat16' } });
   }
 
-  /** 1 where a > b, else 0. */
+  /** 1 where a > b, else 0. Integers up to 2^24; compared as floats, because TensorFlow compares integers on the CPU only. */
   greater(a: Node, b: Node): Node {
-    const flags = this.graph.op('Greater', [a, b], { T: { type: 'int32' } });
-    return this.#cast(flags, 'bool', 'float32');
+    const [x, y] = [a, b].map((ints) => this.#cast(ints, 'int32', 'float32'));
+    return this.#cast(this.graph.op('Greater', [x!, y!], float), 'bool', 'float32');
   }
 
   unary(op: 'Square' | 'Rsqrt' | 'Sigmoid' | 'Softmax', x: Node): Node {

@@ -115,11 +115,17 @@ const PRODUCER = 987;
 
 /** Collects nodes; op and attribute names are TensorFlow's. */
 export class GraphBuilder {
+  readonly #container: string;
   readonly #nodes: object[] = [];
   readonly #signatures = new Map<string, Signature>();
   readonly #variables = new Map<string, Node>();
   #current = '';
   #count = 0;
+
+  /** Graphs of one process share the variables of a container. */
+  constructor(container = '') {
+    this.#container = container;
+  }
 
   /** Inputs and outputs belong to this signature from now on. */
   begin(signature: string): this {
@@ -144,7 +150,7 @@ export class GraphBuilder {
       dtype: { type: dtype },
       shape: { shape },
       shared_name: { s: new TextEncoder().encode(name) },
-      container: { s: new Uint8Array(0) },
+      container: { s: new TextEncoder().encode(this.#container) },
     });
   }
 
@@ -204,12 +210,30 @@ export class GraphBuilder {
       metaGraphs: [
         {
           metaInfo: { tags: [TAG] },
-          graph: { node: withNodes ? this.#nodes : [], versions: { producer: PRODUCER } },
+          graph: this.#graph(withNodes),
           signatures: Object.fromEntries(signatures) as object,
         },
       ],
     };
     return type.encode(type.fromObject(message)).finish();
+  }
+
+  /** A serialised GraphDef and the ports of its only signature: NODE:INDEX by name. */
+  encodeGraph(): {
+    readonly bytes: Uint8Array;
+    readonly inputs: ReadonlyMap<string, string>;
+    readonly outputs: ReadonlyMap<string, string>;
+  } {
+    const { inputs, outputs } = this.#signatures.get(this.#current)!;
+    const names = (map: Map<string, Port>): Map<string, string> =>
+      new Map([...map].map(([key, { name }]) => [key, name]));
+    const type = schema.lookupType('Graph');
+    const bytes = type.encode(type.fromObject(this.#graph(true))).finish();
+    return { bytes, inputs: names(inputs), outputs: names(outputs) };
+  }
+
+  #graph(withNodes: boolean): object {
+    return { node: withNodes ? this.#nodes : [], versions: { producer: PRODUCER } };
   }
 
   #newName(op: string): string {

@@ -23,7 +23,7 @@ describe('bench quality', () => {
   let prober: Probe;
   beforeAll(async () => {
     tokenizer = await realTokenizer();
-    const { model } = await realModel(true);
+    const { model } = await realModel('graph');
     prober = new Probe({ model, fingerprint: 'quality-test', maxKvBytes: 2 ** 30 });
   }, 180_000);
 

@@ -31,7 +31,7 @@ describe('top-ups on the quality cases', () => {
   let real: Awaited<ReturnType<typeof realModel>>;
   let tokenClasses: Uint8Array;
   beforeAll(async () => {
-    real = await realModel(true);
+    real = await realModel('graph');
     tokenClasses = await realTokenClasses();
   }, 180_000);
 

@@ -43,9 +43,9 @@ const newEngine = () =>
     },
   });
 
-const useGraph = (graph: boolean): void => {
+const useModel = (form: Parameters<typeof realModel>[0]): void => {
   beforeAll(async () => {
-    real = await realModel(graph);
+    real = await realModel(form);
   }, 180_000);
 };
 
@@ -63,10 +63,11 @@ const expectTop10 = (logits: Float32Array, top10: Top10, tolerance: number): voi
 };
 
 describe.each([
-  ['op by op', false],
-  ['as one graph', true],
-])('forward pass %s', (_name, graph) => {
-  useGraph(graph);
+  ['op by op', 'op by op'],
+  ['as a SavedModel', 'saved-model'],
+  ['as a function', 'function'],
+] as const)('forward pass %s', (_name, form) => {
+  useModel(form);
   const { prompts } = golden<{
     prompts: { ids: number[]; top10: Top10; greedy32: number[]; margins: number[] }[];
   }>('prompts');
@@ -151,7 +152,7 @@ const importsOf = (runs: readonly Run[], segments: readonly string[]): PlanImpor
     .sort((a, b) => a.targetStart - b.targetStart);
 
 describe('import and recompute', () => {
-  useGraph(true);
+  useModel('graph');
   const { cases } = golden<{
     cases: {
       name: string;
@@ -190,7 +191,7 @@ describe('import and recompute', () => {
 });
 
 describe('quality cases', () => {
-  useGraph(true);
+  useModel('graph');
   /** Our planner over the same cases: charge and mean KL beside those of the reference closure plan. */
   const ours: { charged: number; kl: number; referenceCharged: number; referenceKl: number }[] = [];
   let tokenClasses: Uint8Array;

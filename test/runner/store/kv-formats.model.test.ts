@@ -21,7 +21,7 @@ let real: Awaited<ReturnType<typeof realModel>>;
 let prompts: Int32Array[];
 
 beforeAll(async () => {
-  real = await realModel(false);
+  real = await realModel('op by op');
   const file = await openGguf((await resolveModel({ cacheDir })).path);
   const tokenizer = loadTokenizer(file);
   await file.close();
