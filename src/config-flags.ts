@@ -61,12 +61,15 @@ export const computeFlags = {
     does: 'order in which waiting prompts are served',
   },
   precision: { names: precisions, fallback: 'fp32', does: 'numbers of the layers’ matrices' },
-  // Measured on 2 cores, 800 tokens: 400 takes 1.12 s, 256 1.2 s, 800 (no steps) 1.2 s.
-  'step-tokens': { value: 'N', fallback: '400', does: 'most prompt tokens of one step' },
-  // 0.4 s there: what a running answer stalls for while another prompt is read. Smaller steps read slower.
+  // Defaults: commands/step-sizes.ts.
+  'step-tokens': {
+    value: 'N',
+    usual: '400; 1024 on a GPU',
+    does: 'most prompt tokens of one step',
+  },
   'shared-step-tokens': {
     value: 'N',
-    fallback: '256',
+    usual: '256; 1024 on a GPU',
     does: 'the same while somebody decodes',
   },
 } as const satisfies Flags;

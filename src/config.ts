@@ -65,8 +65,8 @@ export interface Settings extends FileSettings {
   readonly scheduler: Scheduler;
   readonly precision: Precision;
   /** Most prompt tokens that the runner computes in one step, alone and while somebody decodes. */
-  readonly stepTokens: number;
-  readonly sharedStepTokens: number;
+  readonly stepTokens: number | null;
+  readonly sharedStepTokens: number | null;
   readonly kv: KvSettings;
   /** Address of a runner that runs elsewhere (`kvshare sidecar --runner URL`). */
   readonly runnerUrl: string | null;
@@ -138,8 +138,8 @@ const computing = (pick: Pick) => ({
   withoutGpu: pick('without-gpu', oneOf<GpuSubstitute>(gpuSubstitutes)),
   scheduler: pick('scheduler', oneOf(schedulers)),
   precision: pick('precision', oneOf(precisions)),
-  stepTokens: pick('step-tokens', parseCount),
-  sharedStepTokens: pick('shared-step-tokens', parseCount),
+  stepTokens: pick('step-tokens', parseCount) ?? null,
+  sharedStepTokens: pick('shared-step-tokens', parseCount) ?? null,
 });
 
 /** What it keeps beside live tensors. */

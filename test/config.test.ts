@@ -42,7 +42,7 @@ describe('readSettings', () => {
     expect(readSettings([], {}).scheduler).toBe('reuse-aware');
     expect(readSettings([], { KVSHARE_SCHEDULER: 'fifo' }).scheduler).toBe('fifo');
     expect(readSettings(['--shared-step-tokens', '64'], {})).toMatchObject({
-      stepTokens: 400,
+      stepTokens: null,
       sharedStepTokens: 64,
     });
   });

@@ -15,6 +15,7 @@ import { createLog } from '../telemetry/index.ts';
 import { tools } from './catalog/index.ts';
 import { modelIdOf } from '../open-model/index.ts';
 import { provisionBackend, provisionModel, provisionTokenizer } from './provision.ts';
+import { stepSizes } from './step-sizes.ts';
 
 const HOST = '127.0.0.1';
 const KEY = 'drill';
@@ -35,8 +36,7 @@ async function startEngine(settings: Settings) {
     maxKvBytes: KV_BYTES,
     scheduler: settings.scheduler,
     precision: settings.precision,
-    chunkTokens: settings.stepTokens,
-    sharedChunkTokens: settings.sharedStepTokens,
+    ...stepSizes(settings, backend),
     onFault: (error) => process.stderr.write(`${(error as Error).message}\n`),
   });
   await engine.calibrate();

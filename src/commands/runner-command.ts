@@ -10,6 +10,7 @@ import { createLog, type Log } from '../telemetry/index.ts';
 import { modelIdOf } from '../open-model/index.ts';
 import { fitMemory } from './fit-memory.ts';
 import { provisionBackend, provisionModel, provisionTokenizer } from './provision.ts';
+import { stepSizes } from './step-sizes.ts';
 import { startTraces } from './start-traces.ts';
 import { runUntilSignal } from './run-until-signal.ts';
 
@@ -51,8 +52,7 @@ export async function runnerCommand(settings: Settings): Promise<void> {
     maxKvBytes: kvBytes,
     scheduler: settings.scheduler,
     precision: settings.precision,
-    chunkTokens: settings.stepTokens,
-    sharedChunkTokens: settings.sharedStepTokens,
+    ...stepSizes(settings, backend),
     tiers: settings.kv,
     kvDiskFolder: settings.kv.diskBytes > 0 ? settings.kv.diskFolder : null,
     onFault: (error) => log.error({ err: error }, 'a request failed in the engine'),

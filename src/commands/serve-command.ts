@@ -20,8 +20,10 @@ const runnerArgs = (settings: Settings): string[] => [
   ...(settings.kvBytes === null ? [] : ['--kv-bytes', `${settings.kvBytes}`]),
   ...['--scheduler', settings.scheduler],
   ...['--precision', settings.precision],
-  ...['--step-tokens', `${settings.stepTokens}`],
-  ...['--shared-step-tokens', `${settings.sharedStepTokens}`],
+  ...(settings.stepTokens === null ? [] : ['--step-tokens', `${settings.stepTokens}`]),
+  ...(settings.sharedStepTokens === null
+    ? []
+    : ['--shared-step-tokens', `${settings.sharedStepTokens}`]),
   ...kvArguments(settings.kv),
   ...['--log-level', logArgument(settings.logLevels)],
   ...['--cache-dir', settings.cacheDir],

@@ -18,8 +18,8 @@ export interface BufferManager {
   releaseBuffer(buffer: Buffer, reuse?: boolean): void;
 }
 
-/** The temporaries of a few steps. */
-const MOST_FREE_BYTES = 256 * 2 ** 20;
+/** The temporaries of a step: 1,024 rows over 4,000 keys need some 0.9 GB, and making them anew takes longer than the step. */
+const MOST_FREE_BYTES = 2 ** 30;
 
 export function boundFreeBuffers(manager: BufferManager, mostBytes = MOST_FREE_BYTES): void {
   const { freeBuffers, usedBuffers } = manager;
