@@ -26,7 +26,13 @@ export interface SoftwareGpu {
 
 export async function softwareGpu(): Promise<SoftwareGpu> {
   const driver = findDriver();
-  const env = { ...process.env, VK_DRIVER_FILES: driver ?? '', VK_ICD_FILENAMES: driver ?? '' };
+  // Vulkan's loader stands beside the driver, for machines that have none of their own.
+  const libraries = [process.env['LD_LIBRARY_PATH'], driver && dirname(driver)].filter(Boolean);
+  const env = {
+    ...process.env,
+    ...{ VK_DRIVER_FILES: driver ?? '', VK_ICD_FILENAMES: driver ?? '' },
+    LD_LIBRARY_PATH: libraries.join(':'),
+  };
   if (driver === null) {
     const missing = `no SwiftShader: apt-get install chromium, or set KVSHARE_VULKAN_ICD to a ${MANIFEST}`;
     return { missing, env };
