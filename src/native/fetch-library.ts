@@ -11,10 +11,12 @@ export interface FetchOptions {
   readonly signal?: AbortSignal;
 }
 
+const libraries = ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'] as const;
+
 const EXTRACT = `
 import os, re, shutil, sys, zipfile
 wheel, deps = sys.argv[1], sys.argv[2]
-libraries = ('libtensorflow_cc.so.2', 'libtensorflow_framework.so.2')
+libraries = ${JSON.stringify(libraries)}
 # TensorFlow looks for NVIDIA's libraries in ../nvidia/NAME/lib.
 with zipfile.ZipFile(wheel) as archive:
     for name in archive.namelist():
@@ -66,7 +68,16 @@ export async function fetchLibrary(
     await rm(dirname(path), { recursive: true });
   }
   const lib = join(deps, 'lib');
-  await symlink('libtensorflow_cc.so.2', join(lib, 'libtensorflow.so.2'));
-  await symlink('libtensorflow_cc.so.2', join(lib, 'libtensorflow.so'));
-  await symlink('libtensorflow_framework.so.2', join(lib, 'libtensorflow_framework.so'));
+  await symlink(libraries[0], join(lib, 'libtensorflow.so.2'));
+  await symlink(libraries[0], join(lib, 'libtensorflow.so'));
+  await symlink(libraries[1], join(lib, 'libtensorflow_framework.so'));
+  await dropSymbols(lib, signal);
+}
+
+/** What only a debugger reads is a quarter of the library. Without binutils it stays. */
+async function dropSymbols(lib: string, signal: AbortSignal | undefined): Promise<void> {
+  const args = ['--strip-unneeded', ...libraries.map((name) => join(lib, name))];
+  await runTool({ command: 'strip', args, signal }).catch((error: unknown) => {
+    if (signal?.aborted) throw error;
+  });
 }

@@ -10,7 +10,7 @@ import type { Wheel } from './wheel.ts';
 
 export const recipe = {
   /** Raise when the steps change. */
-  version: 1,
+  version: 2,
   graphFunctions: graphFunctionsVersion,
   tfjsNode: '4.22.0',
   tensorflow: '2.21.0',
