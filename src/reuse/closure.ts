@@ -23,12 +23,16 @@ export interface Refresh {
   /** From the start of the piece to here everything is recomputed. */
   readonly end: number;
   readonly reason: 'seam' | 'closure';
+  /** Whether what follows was read behind text that is not there any more: more than a word or a value. */
+  readonly isElsewhere: boolean;
 }
 
 /** Equal tokens at a block's end often count as the start of the run behind it. */
 export const BLOCK_TAIL = 4;
 /** Fewer changed tokens than this are an edit, however short their line is. */
 const REPLACED_TOKENS = 8;
+/** From here on what the donor had and the target has not is a sentence, not a value or a name. */
+const SENTENCE_TOKENS = 8;
 /** Equal tokens on the left of a change that make it an edit of that text. */
 const CONTEXT_TOKENS = 8;
 
@@ -53,6 +57,8 @@ export interface BlockChange {
   readonly inDonor: number;
   /** Equal tokens at the start of that block. */
   readonly common: number;
+  /** Tokens of the donor that the target has not. */
+  readonly removed: number;
 }
 
 /** Whether enough tokens are equal to the left of the two positions. */
@@ -89,7 +95,7 @@ export function changeBefore(
   let common = 0;
   while (common < shorter && target[inTarget + common] === donor[inDonor + common]) common++;
   const [inserted, removed] = [before - common, old - common];
-  const where = { start, inTarget, inDonor, common };
+  const where = { start, inTarget, inDonor, common, removed };
   if (inserted === 0 && removed === 0) return { kind: 'moved', ...where };
   const isMost = (changed: number, block: number): boolean =>
     changed >= REPLACED_TOKENS && changed * 2 >= block;
@@ -124,7 +130,7 @@ function contextEnd(piece: Piece, { options }: ChangeContext): number {
 export function refreshOf(piece: Piece, context: ChangeContext): Refresh {
   const change = refreshOfChange(piece, context);
   const end = piece.passage ? change.end : contextEnd(piece, context);
-  return end > change.end ? { end, reason: 'seam' } : change;
+  return end > change.end ? { end, reason: 'seam', isElsewhere: true } : change;
 }
 
 function refreshOfChange(piece: Piece, context: ChangeContext): Refresh {
@@ -134,13 +140,15 @@ function refreshOfChange(piece: Piece, context: ChangeContext): Refresh {
   // Of a paraphrase the first tokens of the passage, whichever piece they are in.
   if (piece.passage) {
     const fresh = Math.max(piece.targetStart, Math.min(piece.passage.start + seam, end));
-    return { end: fresh, reason: 'seam' };
+    return { end: fresh, reason: 'seam', isElsewhere: true };
   }
   const seamEnd = seam === 0 ? piece.targetStart : Math.min(seamStart(piece, context) + seam, end);
-  const { kind, start } = changeBefore(piece, context);
-  if (kind === 'moved') return { end: seamEnd, reason: 'seam' };
+  const { kind, start, removed } = changeBefore(piece, context);
+  const atSeam: Refresh = { end: seamEnd, reason: 'seam', isElsewhere: true };
+  if (kind === 'moved') return atSeam;
   const toBlockEnd = Math.min(blockEnd(target, start, end, classes), start + closure.max);
-  if (kind === 'replaced') return { end: Math.max(toBlockEnd, seamEnd), reason: 'seam' };
+  if (kind === 'replaced') return { ...atSeam, end: Math.max(toBlockEnd, seamEnd) };
   const closed = Math.min(Math.max(toBlockEnd, start + closure.min), end);
-  return closed > seamEnd ? { end: closed, reason: 'closure' } : { end: seamEnd, reason: 'seam' };
+  if (closed <= seamEnd) return atSeam;
+  return { end: closed, reason: 'closure', isElsewhere: removed >= SENTENCE_TOKENS };
 }

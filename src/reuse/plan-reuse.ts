@@ -101,8 +101,7 @@ function paintFresh(
     fresh.mark(at, piece.targetStart, 'changed');
     const refresh = refreshOf(piece, { target, classes, options });
     fresh.mark(piece.targetStart, refresh.end, refresh.reason);
-    // Behind an edit nearly all that stands in front is the donor's own text.
-    drifts ||= refresh.reason !== 'closure';
+    drifts ||= refresh.isElsewhere;
     at = targetEnd(piece);
     if (options.delimiterRefresh) {
       for (let i = refresh.end; i < at; i++) {

@@ -532,14 +532,22 @@ describe('planReuse, case by case', () => {
     const { driftCorrection: _, ...older } = planRunner().capabilities;
     expect(ask({ runner: planRunner({ capabilities: older }) })).toEqual([undefined, 'full']);
 
-    const edited = [...document];
-    edited[150] = 4999;
-    const behindEdit = planFor(
-      [donorOf('b', [...document, ...question])],
-      [...edited, ...question],
-    );
-    expect(behindEdit.outcome).toBe('reused');
-    expect(behindEdit.plan!.driftCorrection).toBeUndefined();
+    // Behind a changed word nearly all is the donor's own text. A sentence that is gone is what the rest still knows.
+    const donors = [donorOf('b', [...document, ...question])];
+    const behind = (...edit: [at: number, removed: number, ...inserted: number[]]) => {
+      const edited = [...document];
+      edited.splice(...edit);
+      const { outcome, plan } = planFor(donors, [...edited, ...question]);
+      expect(outcome).toBe('reused');
+      expect(plan!.recompute.map(({ reason }) => reason)).toContain('closure');
+      return plan!.driftCorrection;
+    };
+    const inserted = Array.from({ length: 8 }, (_, i) => 4990 + i);
+    expect(behind(150, 1, 4999)).toBeUndefined();
+    expect(behind(150, 7, ...inserted)).toBeUndefined();
+    expect(behind(150, 0, ...inserted)).toBeUndefined();
+    expect(behind(150, 8)).toBe(0.4);
+    expect(behind(150, 8, ...inserted)).toBe(0.4);
   });
 
   it('expects extras to cost time', () => {
