@@ -9,7 +9,7 @@ import type { RecomputeMap } from './recompute-map.ts';
 export interface Draft {
   readonly pieces: readonly Piece[];
   readonly fresh: RecomputeMap;
-  /** Whether a run stands behind other text than its donor's, not just behind an edit. */
+  /** Whether a run stands behind other text than its donor's, not just behind an edit of some words. */
   readonly drifts: boolean;
 }
 

@@ -23,8 +23,8 @@ export interface Refresh {
   /** From the start of the piece to here everything is recomputed. */
   readonly end: number;
   readonly reason: 'seam' | 'closure';
-  /** Whether what follows was read behind text that is not there any more: more than a word or a value. */
-  readonly isElsewhere: boolean;
+  /** Whether the piece was read behind other text than it has now: more than a word or a value. */
+  readonly drifts: boolean;
 }
 
 /** Equal tokens at a block's end often count as the start of the run behind it. */
@@ -57,8 +57,8 @@ export interface BlockChange {
   readonly inDonor: number;
   /** Equal tokens at the start of that block. */
   readonly common: number;
-  /** Tokens of the donor that the target has not. */
-  readonly removed: number;
+  /** Tokens of that block in the donor that the target's has not. */
+  readonly missing: number;
 }
 
 /** Whether enough tokens are equal to the left of the two positions. */
@@ -79,6 +79,19 @@ function equalBefore({ donor, donorStart, targetStart }: Piece, target: Int32Arr
   return count;
 }
 
+/** How many of these tokens the others have not, wherever they stand. */
+function countMissing(tokens: Int32Array, others: Int32Array): number {
+  const left = new Map<number, number>();
+  for (const token of others) left.set(token, (left.get(token) ?? 0) + 1);
+  let missing = 0;
+  for (const token of tokens) {
+    const count = left.get(token) ?? 0;
+    if (count > 0) left.set(token, count - 1);
+    else missing++;
+  }
+  return missing;
+}
+
 /** What changed in front of the equal text that the piece is part of. */
 export function changeBefore(
   piece: Piece,
@@ -95,8 +108,8 @@ export function changeBefore(
   let common = 0;
   while (common < shorter && target[inTarget + common] === donor[inDonor + common]) common++;
   const [inserted, removed] = [before - common, old - common];
-  const where = { start, inTarget, inDonor, common, removed };
-  if (inserted === 0 && removed === 0) return { kind: 'moved', ...where };
+  const where = { start, inTarget, inDonor, common };
+  if (inserted === 0 && removed === 0) return { kind: 'moved', ...where, missing: 0 };
   const isMost = (changed: number, block: number): boolean =>
     changed >= REPLACED_TOKENS && changed * 2 >= block;
   const rest = blockEnd(target, start, targetEnd(piece), classes) - start;
@@ -104,7 +117,11 @@ export function changeBefore(
     isMost(inserted, before + rest) ||
     isMost(removed, old + rest) ||
     !hasSameContext(target, inTarget + common, donor, inDonor + common);
-  return { kind: replaced ? 'replaced' : 'edited', ...where };
+  const missing = countMissing(
+    donor.subarray(inDonor + common, from),
+    target.subarray(inTarget + common, start),
+  );
+  return { kind: replaced ? 'replaced' : 'edited', ...where, missing };
 }
 
 /** Where the seam begins: the last tokens of a block (". ¶") are not yet the text that moved. */
@@ -130,7 +147,7 @@ function contextEnd(piece: Piece, { options }: ChangeContext): number {
 export function refreshOf(piece: Piece, context: ChangeContext): Refresh {
   const change = refreshOfChange(piece, context);
   const end = piece.passage ? change.end : contextEnd(piece, context);
-  return end > change.end ? { end, reason: 'seam', isElsewhere: true } : change;
+  return end > change.end ? { end, reason: 'seam', drifts: true } : change;
 }
 
 function refreshOfChange(piece: Piece, context: ChangeContext): Refresh {
@@ -140,15 +157,16 @@ function refreshOfChange(piece: Piece, context: ChangeContext): Refresh {
   // Of a paraphrase the first tokens of the passage, whichever piece they are in.
   if (piece.passage) {
     const fresh = Math.max(piece.targetStart, Math.min(piece.passage.start + seam, end));
-    return { end: fresh, reason: 'seam', isElsewhere: true };
+    return { end: fresh, reason: 'seam', drifts: true };
   }
   const seamEnd = seam === 0 ? piece.targetStart : Math.min(seamStart(piece, context) + seam, end);
-  const { kind, start, removed } = changeBefore(piece, context);
-  const atSeam: Refresh = { end: seamEnd, reason: 'seam', isElsewhere: true };
+  const { kind, start, missing } = changeBefore(piece, context);
+  const atSeam: Refresh = { end: seamEnd, reason: 'seam', drifts: true };
   if (kind === 'moved') return atSeam;
   const toBlockEnd = Math.min(blockEnd(target, start, end, classes), start + closure.max);
   if (kind === 'replaced') return { ...atSeam, end: Math.max(toBlockEnd, seamEnd) };
   const closed = Math.min(Math.max(toBlockEnd, start + closure.min), end);
-  if (closed <= seamEnd) return atSeam;
-  return { end: closed, reason: 'closure', isElsewhere: removed >= SENTENCE_TOKENS };
+  const drifts = missing >= SENTENCE_TOKENS;
+  if (closed <= seamEnd) return { ...atSeam, drifts };
+  return { end: closed, reason: 'closure', drifts };
 }

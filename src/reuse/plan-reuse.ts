@@ -101,7 +101,7 @@ function paintFresh(
     fresh.mark(at, piece.targetStart, 'changed');
     const refresh = refreshOf(piece, { target, classes, options });
     fresh.mark(piece.targetStart, refresh.end, refresh.reason);
-    drifts ||= refresh.isElsewhere;
+    drifts ||= refresh.drifts;
     at = targetEnd(piece);
     if (options.delimiterRefresh) {
       for (let i = refresh.end; i < at; i++) {

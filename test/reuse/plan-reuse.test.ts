@@ -534,13 +534,19 @@ describe('planReuse, case by case', () => {
 
     // Behind a changed word nearly all is the donor's own text. A sentence that is gone is what the rest still knows.
     const donors = [donorOf('b', [...document, ...question])];
-    const behind = (...edit: [at: number, removed: number, ...inserted: number[]]) => {
+    type Edit = [at: number, removed: number, ...inserted: number[]];
+    const behindAll = (edits: readonly Edit[], options = {}) => {
       const edited = [...document];
-      edited.splice(...edit);
-      const { outcome, plan } = planFor(donors, [...edited, ...question]);
+      for (const edit of edits) edited.splice(...edit);
+      const asked = { minReuse: 0.1, ...options };
+      const { outcome, plan } = planFor(donors, [...edited, ...question], asked);
       expect(outcome).toBe('reused');
-      expect(plan!.recompute.map(({ reason }) => reason)).toContain('closure');
-      return plan!.driftCorrection;
+      return plan!;
+    };
+    const behind = (...edit: Edit) => {
+      const plan = behindAll([edit]);
+      expect(plan.recompute.map(({ reason }) => reason)).toContain('closure');
+      return plan.driftCorrection;
     };
     const inserted = Array.from({ length: 8 }, (_, i) => 4990 + i);
     expect(behind(150, 1, 4999)).toBeUndefined();
@@ -548,6 +554,16 @@ describe('planReuse, case by case', () => {
     expect(behind(150, 0, ...inserted)).toBeUndefined();
     expect(behind(150, 8)).toBe(0.4);
     expect(behind(150, 8, ...inserted)).toBe(0.4);
+    // What counts is what is gone, not how far apart it stood nor what is computed for it.
+    for (const distance of [8, 12]) {
+      const edits: Edit[] = [
+        [150, 1, 4999],
+        [150 + distance, 1, 4998],
+      ];
+      expect(behindAll(edits).driftCorrection).toBeUndefined();
+    }
+    expect(behindAll([[150, 1, 4999]], { seam: 64 }).driftCorrection).toBeUndefined();
+    expect(behindAll([[150, 8]], { seam: 64 }).driftCorrection).toBe(0.4);
   });
 
   it('expects extras to cost time', () => {
