@@ -2,11 +2,9 @@
 // which on a GPU means the weights and all KV with every step. TensorFlow itself also runs a whole graph as one eager
 // op, a function, on tensors where they are. What is missing is a way to hand it one: added here to tfjs-node's source
 // before it is compiled, as an export `addFunction(name, graph, inputs, outputs)`.
+import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-
-/** Raise when anything below changes. */
-export const graphFunctionsVersion = 1;
 
 const SOURCE = `// Part of KVShare: registers a GraphDef as a function that executeOp then runs by its name.
 #include <string>
@@ -32,12 +30,16 @@ static bool FindPorts(napi_env env, TF_Graph *graph, const std::vector<std::stri
                       std::vector<TF_Output> *out) {
   for (const std::string &name : names) {
     const size_t colon = name.rfind(':');
+    const char *digits = colon == std::string::npos ? "" : name.c_str() + colon + 1;
+    char *end;
+    const long index = strtol(digits, &end, 10);
     TF_Operation *operation = TF_GraphOperationByName(graph, name.substr(0, colon).c_str());
-    if (colon == std::string::npos || operation == nullptr) {
+    if (operation == nullptr || end == digits || *end != 0 || index < 0 ||
+        index >= TF_OperationNumOutputs(operation)) {
       NAPI_THROW_ERROR(env, "addFunction: the graph has no %s", name.c_str());
       return false;
     }
-    out->push_back({operation, atoi(name.c_str() + colon + 1)});
+    out->push_back({operation, static_cast<int>(index)});
   }
   return true;
 }
@@ -49,21 +51,26 @@ static napi_value AddFunction(napi_env env, napi_callback_info info) {
   napi_status nstatus = napi_get_cb_info(env, info, &argc, args, nullptr, nullptr);
   ENSURE_NAPI_OK_RETVAL(env, nstatus, nullptr);
   bool is_bytes = false;
+  napi_typedarray_type type;
+  size_t length = 0;
+  void *bytes = nullptr;
   if (argc == 4) napi_is_typedarray(env, args[1], &is_bytes);
+  if (is_bytes) {
+    nstatus = napi_get_typedarray_info(env, args[1], &type, &length, &bytes, nullptr, nullptr);
+    ENSURE_NAPI_OK_RETVAL(env, nstatus, nullptr);
+    is_bytes = type == napi_uint8_array;
+  }
   std::string name;
   std::vector<std::string> input_names, output_names;
   if (!is_bytes || GetStringParam(env, args[0], name) != napi_ok ||
       !GetStrings(env, args[2], &input_names) || !GetStrings(env, args[3], &output_names)) {
-    NAPI_THROW_ERROR(env, "addFunction takes a name, a graph's bytes, inputs and outputs");
+    if (!IsExceptionPending(env)) {
+      NAPI_THROW_ERROR(env, "addFunction takes a name, a graph's bytes, inputs and outputs");
+    }
     return nullptr;
   }
   TFJSBackend *const backend = GetTFJSBackend(env);
   if (!backend) return nullptr;
-
-  size_t length;
-  void *bytes;
-  nstatus = napi_get_typedarray_info(env, args[1], nullptr, &length, &bytes, nullptr, nullptr);
-  ENSURE_NAPI_OK_RETVAL(env, nstatus, nullptr);
 
   TF_AutoStatus tf_status;
   TF_Graph *graph = TF_NewGraph();
@@ -122,6 +129,11 @@ const edits: readonly Edit[] = [
     insert: '}  // namespace tfnodejs\n#include "kvshare_functions.h"\nnamespace tfnodejs {\n\n',
   },
 ];
+
+/** Another one with every change of what is added. */
+export const graphFunctions = createHash('sha256')
+  .update(JSON.stringify([SOURCE, edits]))
+  .digest('hex');
 
 /** `packageDir` holds tfjs-node's source. Throws when that is not the one this was written for. */
 export async function addGraphFunctions(packageDir: string): Promise<void> {

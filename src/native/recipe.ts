@@ -5,13 +5,13 @@ import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { cudaWheels } from './cuda-wheels.ts';
-import { graphFunctionsVersion } from './graph-functions.ts';
+import { graphFunctions } from './graph-functions.ts';
 import type { Wheel } from './wheel.ts';
 
 export const recipe = {
   /** Raise when the steps change. */
   version: 2,
-  graphFunctions: graphFunctionsVersion,
+  graphFunctions,
   tfjsNode: '4.22.0',
   tensorflow: '2.21.0',
   pythonVersion: '3.11',

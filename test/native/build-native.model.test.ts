@@ -33,7 +33,11 @@ describe('the native backend', () => {
       const folder = (await findNative(cacheDir, 'tensorflow'))!;
       const library = join(folder, 'deps', 'lib', 'libtensorflow_cc.so.2');
       // A build needs g++, which brings it.
-      const { stderr } = spawnSync('nm', [library], { encoding: 'utf8', maxBuffer: 2 ** 20 });
+      const { stderr } = spawnSync('nm', [library], {
+        encoding: 'utf8',
+        maxBuffer: 2 ** 20,
+        env: { ...process.env, LC_ALL: 'C' },
+      });
       expect(stderr).toContain('no symbols');
     }
 
