@@ -35,10 +35,17 @@ function productGraph(): GraphBuilder {
   return graph;
 }
 
+it('is what our build of TensorFlow can run', () => {
+  expect(runsFunctions(tf)).toBe(backend.description.includes('built here'));
+});
+
 if (!runsFunctions(tf)) {
   it.skip(`${backend.name} (${backend.description}) has no functions`, () => undefined);
 } else {
   describe('a function', () => {
+    const constant = new GraphBuilder().begin('zero');
+    const node = constant.constant([0], [], 'float32');
+    const zero = constant.encodeGraph().bytes;
     const { addFunction } = (tf.backend() as unknown as { binding: { addFunction: Add } }).binding;
 
     it('gives by name what single ops give, for every size, and keeps nothing', () => {
@@ -72,48 +79,88 @@ if (!runsFunctions(tf)) {
       ['bytes that are no graph', ['f', Uint8Array.of(255, 1, 2), [], []], /GraphDef/],
       ['an input that is not there', ['f', new Uint8Array(0), ['x:0'], []], /no x:0/],
       ['an output without its index', ['f', new Uint8Array(0), [], ['x']], /no x$/],
+      ['an output that its node has not', ['f', zero, [], [`${node}:1`]], /no Const_0:1$/],
+      ['an index that is no number', ['f', zero, [], [`${node}:`]], /no Const_0:$/],
     ])('is not made of %s', (_what, given, message) => {
       expect(() => addFunction(...given)).toThrow(message);
     });
 
     it('takes nothing but what it says', () => {
       const wrong = addFunction as unknown as (...given: unknown[]) => void;
-      for (const given of [[], ['f', 'bytes', [], []], [1, new Uint8Array(0), [], []]])
+      const bytes = new Uint8Array(0);
+      for (const given of [[], ['f', 'bytes', [], []], ['f', new Float32Array(4), [], []]])
+        expect(() => wrong(...given)).toThrow(/takes a name, a graph's bytes, inputs and outputs/);
+      for (const given of [
+        [1, bytes, [], []],
+        ['f', bytes, 'x', []],
+        ['f', bytes, [1], []],
+      ])
         expect(() => wrong(...given)).toThrow();
-      expect(() => wrong('f', new Uint8Array(0), 'x', [])).toThrow();
+    });
+
+    it('is of one signature', () => {
+      const graph = productGraph().begin('another');
+      expect(() => graph.encodeGraph()).toThrow(/one signature/);
     });
   });
 
-  describe('a model whose tensors are in a memory of their own', () => {
+  describe('a model', () => {
     let folder: string;
     beforeAll(() => {
       folder = mkdtempSync(join(tmpdir(), 'kvshare-functions-'));
     });
     afterAll(() => rmSync(folder, { recursive: true }));
 
-    it.each(['fp32', 'bf16'] as const)('runs as a function in %s', async (precision) => {
-      const modelPath = join(folder, `tiny-${precision}.gguf`);
-      writeTinyFile(modelPath, 128);
-      const onGpu: Backend = { ...backend, name: 'tensorflow-gpu', hasOwnMemory: true };
-      const model = await loadModel({ backend: onGpu, modelPath, precision });
-      expect(model).toBeInstanceOf(GraphTransformer);
-      const input = {
-        ids: Int32Array.of(3, 1, 4, 1),
-        positions: Int32Array.of(0, 1, 2, 3),
-        past: null,
-        pastPositions: new Int32Array(0),
-        logitRows: 1,
-      };
-      const { kv, logits } = model.forward(input);
-      const reference = Transformer.prototype.forward.call(model, input);
-      const expected = reference.logits!.dataSync();
-      const largest = Math.max(...expected.map(Math.abs));
-      const gaps = logits!.dataSync().map((x, i) => Math.abs(x - expected[i]!));
-      const worst = Math.max(...gaps) / largest;
-      if (precision === 'fp32') expect(worst).toBeLessThan(1e-5);
+    const input = {
+      ids: Int32Array.of(3, 1, 4, 1),
+      positions: Int32Array.of(0, 1, 2, 3),
+      past: null,
+      pastPositions: new Int32Array(0),
+      logitRows: 1,
+    };
+    const logitsOf = (model: Transformer, forward = model.forward.bind(model)): number[] => {
+      const { kv, logits } = forward(input);
+      const numbers = [...logits!.dataSync()];
+      tf.dispose([kv.k, kv.v, logits!]);
+      return numbers;
+    };
+    /** Largest difference from the same model op by op, as a share of the largest logit. */
+    const gapOf = (model: Transformer): number => {
+      const expected = logitsOf(model, (given) => Transformer.prototype.forward.call(model, given));
+      const gaps = logitsOf(model).map((x, i) => Math.abs(x - expected[i]!));
+      return Math.max(...gaps) / Math.max(...expected.map(Math.abs));
+    };
+    const load = async (
+      precision: 'fp32' | 'bf16',
+      { seed = 7, onGpu = false } = {},
+    ): Promise<GraphTransformer> => {
+      const modelPath = join(folder, `tiny-${seed}.gguf`);
+      writeTinyFile(modelPath, 128, {}, seed);
+      const given: Backend = onGpu
+        ? { ...backend, name: 'tensorflow-gpu', hasOwnMemory: true }
+        : backend;
+      const model = await loadModel({ backend: given, modelPath, precision });
+      if (!(model instanceof GraphTransformer)) throw new Error('it runs op by op');
+      return model;
+    };
+
+    it('runs so where its tensors are in a memory of their own', async () => {
+      const model = await load('fp32', { onGpu: true });
+      expect(model.form).toBe('function');
+      expect(gapOf(model)).toBeLessThan(1e-5);
+    });
+
+    it('runs so with matrices in bfloat16, and no model takes those of another', async () => {
+      const first = await load('bf16');
+      expect(first.form).toBe('function');
       // Two bytes a number: not the same, but near.
-      else expect(worst > 1e-5 && worst < 0.05).toBe(true);
-      tf.dispose([kv.k, kv.v, logits!, reference.kv.k, reference.kv.v, reference.logits!]);
+      const gap = gapOf(first);
+      expect(gap > 1e-5 && gap < 0.05).toBe(true);
+      const logits = logitsOf(first);
+      const second = await load('bf16', { seed: 8 });
+      expect(logitsOf(first)).toEqual(logits);
+      expect(logitsOf(second)).not.toEqual(logits);
+      expect(gapOf(second)).toBeLessThan(0.05);
     });
   });
 }

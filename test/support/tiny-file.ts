@@ -22,10 +22,11 @@ export function writeTinyFile(
   path: string,
   contextLength: number,
   shape: Partial<TinyShape> = {},
+  seed = 1,
 ): void {
   const vocabulary = tinyVocabulary();
   const size = (vocabulary.get('tokenizer.ggml.tokens') as readonly string[]).length;
-  const model = tinyModel(size, 1, shape);
+  const model = tinyModel(size, seed, shape);
   const { metadata, tensors } = tinyGguf(model, contextLength);
   const entries = [...metadata, ...vocabulary].map(
     ([key, value]) => [key, entryOf(key, value)] as const,

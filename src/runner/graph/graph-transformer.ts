@@ -31,7 +31,12 @@ import { ports } from './llama-parts.ts';
 import type { GraphBuilder } from './saved-model.ts';
 import { runsFunctions } from './load-function.ts';
 import type { RunnableGraph } from './load-graph.ts';
-import { loadSignatures, type GraphForm, type SignatureSpec } from './load-signatures.ts';
+import {
+  loadFunctions,
+  loadSavedModel,
+  type GraphForm,
+  type SignatureSpec,
+} from './load-signatures.ts';
 
 /** What such a graph reads; without logits nothing behind the last layer's K and V runs. */
 function weightInputs(
@@ -74,7 +79,7 @@ export interface GraphOptions {
 
 export class GraphTransformer extends Transformer {
   readonly #weights: ModelWeights;
-  readonly #form: GraphForm;
+  readonly form: GraphForm;
   readonly #graphs = new Map<string, LoadedGraph>();
   readonly #loading = new Map<string, Promise<void>>();
   readonly #steps = new Map<number, LoadedGraph>();
@@ -85,7 +90,7 @@ export class GraphTransformer extends Transformer {
   private constructor(tf: Tf, config: ModelConfig, weights: ModelWeights, form: GraphForm) {
     super(tf, config, weights);
     this.#weights = weights;
-    this.#form = form;
+    this.form = form;
     this.#noKeys = this.#emptyBlock();
   }
 
@@ -114,7 +119,8 @@ export class GraphTransformer extends Transformer {
     ];
     if (precision === 'bf16')
       signatures.push({ name: ASSIGNED, add: (graph) => addAssignment(graph, weights) });
-    const loaded = await loadSignatures(tf, signatures, form);
+    const loaded =
+      form === 'function' ? loadFunctions(tf, signatures) : await loadSavedModel(tf, signatures);
     const inputsOf = (spec: GraphSpec): NamedTensorMap => weightInputs(weights, spec, precision);
     specs.forEach((spec, at) => model.#keep(spec, { model: loaded[at]!, weights: inputsOf(spec) }));
     BATCHES.forEach((rows, at) => {
@@ -125,16 +131,20 @@ export class GraphTransformer extends Transformer {
     return model;
   }
 
-  /** Loads the graph of a part once, in fp32; until then that part runs op by op. */
+  /** Loads the graph of a part once, in fp32; until a SavedModel is loaded that part runs op by op. */
   prepare(spec: GraphSpec): Promise<void> {
     const key = keyOf(spec);
     const started = this.#loading.get(key);
     if (started) return started;
     const add = (graph: GraphBuilder): void => addLlamaGraph(graph, this.config, spec, 'fp32');
-    const loading = loadSignatures(this.tf, [{ name: PART, add }], this.#form).then(([model]) => {
+    const signatures = [{ name: PART, add }];
+    const keep = ([model]: readonly RunnableGraph[]): void => {
       const weights = weightInputs(this.#weights, spec, 'fp32');
       this.#graphs.set(key, { model: model!, weights });
-    });
+    };
+    if (this.form === 'function') keep(loadFunctions(this.tf, signatures));
+    const loading =
+      this.form === 'function' ? Promise.resolve() : loadSavedModel(this.tf, signatures).then(keep);
     this.#loading.set(key, loading);
     return loading;
   }
@@ -222,7 +232,7 @@ export class GraphTransformer extends Transformer {
     }
   }
 
-  /** A graph's first run takes 0.4 (one sequence) to 1.1 s (eight). */
+  /** A graph's first run takes 0.1 (one sequence) to 0.8 s (eight), as a SavedModel 0.4 to 1.1. */
   override warmUp(): boolean {
     if (!this.#hasDrifted) {
       this.#driftOnce();
@@ -241,7 +251,7 @@ export class GraphTransformer extends Transformer {
     return this.#warm.size < BATCHES.length;
   }
 
-  /** What the first prompt with moved text would wait 0.7 s for. */
+  /** What the first prompt with moved text would wait for, up to 0.7 s. */
   #driftOnce(): void {
     const { tf } = this;
     const { numLayers, numKvHeads, headDim } = this.config;
@@ -282,7 +292,7 @@ export class GraphTransformer extends Transformer {
     return { k: this.tf.zeros(shape), v: this.tf.zeros(shape) };
   }
 
-  /** Undefined = not loaded yet: the first request that needs it pays with a slower pass, not by waiting. */
+  /** Undefined = a SavedModel that is not loaded yet: the first request that needs it pays with a slower pass, not by waiting. */
   #graphOf({ part, logitRows, drift }: ForwardInput): LoadedGraph | undefined {
     const { numLayers } = this.config;
     const spec: GraphSpec = {
@@ -293,9 +303,8 @@ export class GraphTransformer extends Transformer {
       drifts: drift !== undefined,
     };
     this.#hasDrifted ||= spec.drifts;
-    const graph = this.#graphs.get(keyOf(spec));
     // A graph that cannot be loaded is one that is never used.
-    if (!graph) this.prepare(spec).catch(() => undefined);
-    return graph;
+    if (!this.#graphs.has(keyOf(spec))) this.prepare(spec).catch(() => undefined);
+    return this.#graphs.get(keyOf(spec));
   }
 }

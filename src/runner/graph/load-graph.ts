@@ -1,4 +1,4 @@
-// Graph → something that runs: TensorFlow reads graphs from a folder only.
+// Graph → a SavedModel that runs: TensorFlow reads those from a folder only.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -13,20 +13,21 @@ export interface SignatureSpec {
   readonly add: (graph: GraphBuilder) => void;
 }
 
-/** One for each, in their order, with common variables. Throws when the backend cannot run graphs of this form. */
-export async function loadSignatures(
+/** One for each, in their order, with common variables; they stay until the process ends. Throws when the backend has no functions. */
+export function loadFunctions(tf: Tf, signatures: readonly SignatureSpec[]): RunnableGraph[] {
+  const container = `kvshare_${randomUUID()}`;
+  return signatures.map(({ name, add }) => {
+    const graph = new GraphBuilder(container).begin(name);
+    add(graph);
+    return loadFunction(tf, graph);
+  });
+}
+
+/** The same as entry points of one SavedModel. Throws when the backend runs none. */
+export async function loadSavedModel(
   tf: Tf,
   signatures: readonly SignatureSpec[],
-  form: GraphForm,
 ): Promise<RunnableGraph[]> {
-  if (form === 'function') {
-    const container = `kvshare_${randomUUID()}`;
-    return signatures.map(({ name, add }) => {
-      const graph = new GraphBuilder(container).begin(name);
-      add(graph);
-      return loadFunction(tf, graph);
-    });
-  }
   const graph = new GraphBuilder();
   for (const { name, add } of signatures) add(graph.begin(name));
   const names = signatures.map(({ name }) => name);

@@ -1,4 +1,4 @@
-// Writes a TensorFlow SavedModel: some hundred kilobytes that `tf.node.loadSavedModel` runs as a whole. It may
+// Writes TensorFlow graphs: a GraphDef that becomes a function, or a SavedModel: some hundred kilobytes that `tf.node.loadSavedModel` runs as a whole. It may
 // have several signatures (entry points) over common variables, which the first of them fills. Field numbers are those of TensorFlow's own .proto files
 // (saved_model, meta_graph, graph, node_def, attr_value, tensor, types); protobufjs does the encoding.
 import protobuf from 'protobufjs';
@@ -224,6 +224,7 @@ export class GraphBuilder {
     readonly inputs: ReadonlyMap<string, string>;
     readonly outputs: ReadonlyMap<string, string>;
   } {
+    if (this.#signatures.size !== 1) throw new Error('a function has one signature');
     const { inputs, outputs } = this.#signatures.get(this.#current)!;
     const names = (map: Map<string, Port>): Map<string, string> =>
       new Map([...map].map(([key, { name }]) => [key, name]));

@@ -2,8 +2,10 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { PlanImport, ReusePlan } from '../../../src/protocol/index.ts';
 import { defaultReuseOptions } from '../../../src/reuse/index.ts';
+import { loadBackend } from '../../../src/runner/backend/index.ts';
 import { Engine } from '../../../src/runner/engine/engine.ts';
-import { golden, realModel } from '../../support/golden.ts';
+import { runsFunctions } from '../../../src/runner/graph/index.ts';
+import { cacheDir, golden, realModel } from '../../support/golden.ts';
 import { collect, planOf, requestOf } from '../../support/plans.ts';
 import { divergence, planCase, realTokenClasses, softmax } from '../../support/quality-cases.ts';
 
@@ -62,10 +64,13 @@ const expectTop10 = (logits: Float32Array, top10: Top10, tolerance: number): voi
   });
 };
 
+const { tf } = await loadBackend({ requested: 'auto', cacheDir, allowBuild: false });
+
 describe.each([
   ['op by op', 'op by op'],
   ['as a SavedModel', 'saved-model'],
-  ['as a function', 'function'],
+  // A library that npm brought has none.
+  ...(runsFunctions(tf) ? [['as a function', 'function'] as const] : []),
 ] as const)('forward pass %s', (_name, form) => {
   useModel(form);
   const { prompts } = golden<{
