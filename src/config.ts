@@ -64,7 +64,7 @@ export interface Settings extends FileSettings {
   /** Order in which the runner serves waiting requests. */
   readonly scheduler: Scheduler;
   readonly precision: Precision;
-  /** Most prompt tokens that the runner computes in one step, alone and while somebody decodes. */
+  /** Most prompt tokens that the runner computes in one step, alone and while somebody decodes; null = by backend. */
   readonly stepTokens: number | null;
   readonly sharedStepTokens: number | null;
   readonly kv: KvSettings;

@@ -40,13 +40,14 @@ async function newTransformer(
   weights: ModelWeights,
 ): Promise<Transformer> {
   const native = backend.name === 'tensorflow' || backend.name === 'tensorflow-gpu';
-  if (native && (runsFunctions(backend.tf) || !backend.hasOwnMemory))
+  const onCpu = native && !backend.hasOwnMemory;
+  if (onCpu || (native && precision === 'fp32' && runsFunctions(backend.tf)))
     return GraphTransformer.load(backend.tf, config, weights, { precision });
   // A GPU asked for a third of the ops has more of each. WebAssembly multiplies eight rows slower than one eight times.
   if (precision === 'fp32')
     return new Transformer(backend.tf, config, weights, backend.hasOwnMemory);
   throw new KvShareError(
     'config_invalid',
-    `--precision ${precision} needs TensorFlow's own library; this is ${backend.name}: ${backend.description}.`,
+    `--precision ${precision} needs TensorFlow's own library on the CPU; this is ${backend.name}: ${backend.description}.`,
   );
 }

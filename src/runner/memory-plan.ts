@@ -54,7 +54,7 @@ const PORTABLE_BYTES = 192 * MIB;
 /** Of the default model a prompt of 700 tokens, computed and kept: with less hardly anything would be found again. */
 const SMALLEST_KV = 64 * MIB;
 
-/** Nobody says how much memory a GPU has: this much there is beside a small model on any. */
+/** Nobody says how much memory a GPU has: this much there is beside a small model and 2 GiB of temporaries on most. */
 const GPU_KV = 1024 * MIB;
 
 /** The layers' matrices in half precision are kept beside those in fp32, which some requests are computed with. */

@@ -51,6 +51,7 @@ describe('--print-config', () => {
   it.each([
     ['port', 9001, '--port'],
     ['step-tokens', 300, 'KVSHARE_STEP_TOKENS'],
+    ['shared-step-tokens', 'by backend', 'default'],
     ['host', '127.0.0.1', 'default'],
     ['tenants[0].keys[0]', 'env:NORTH (set)', `${path}:2`],
     ['tenants[1].name', 'southside', `${path}:3`],

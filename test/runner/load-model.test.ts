@@ -39,7 +39,8 @@ describe('loadModel', () => {
     const loading = loadModel({ backend: onGpu, modelPath, precision: 'bf16' });
     await expect(loading).rejects.toMatchObject({
       code: 'config_invalid',
-      message: "--precision bf16 needs TensorFlow's own library; this is tensorflow-gpu: a GPU.",
+      message:
+        "--precision bf16 needs TensorFlow's own library on the CPU; this is tensorflow-gpu: a GPU.",
     });
   });
 });

@@ -21,6 +21,8 @@ export interface LoadedTf {
   readonly description: string;
   /** Tensors are in a memory of their own: what the host wants of them is copied. */
   readonly hasOwnMemory: boolean;
+  /** A step of a thousand tokens takes hardly longer than one of a few, and there is room for it. */
+  readonly likesLongSteps?: boolean;
   /** Settles with one line when nothing more can be computed in this process. */
   readonly failed?: Promise<string>;
 }

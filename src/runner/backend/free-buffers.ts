@@ -18,10 +18,11 @@ export interface BufferManager {
   releaseBuffer(buffer: Buffer, reuse?: boolean): void;
 }
 
-/** The temporaries of a step: 1,024 rows over 4,000 keys need some 0.9 GB, and making them anew takes longer than the step. */
-const MOST_FREE_BYTES = 2 ** 30;
-
-export function boundFreeBuffers(manager: BufferManager, mostBytes = MOST_FREE_BYTES): void {
+/**
+ * `mostBytes` should hold the temporaries of a step: making them anew takes longer than the step. 1,024 rows over 4,000
+ * keys have some 0.9 GB, 400 over 1,600 some 0.15.
+ */
+export function boundFreeBuffers(manager: BufferManager, mostBytes: number): void {
   const { freeBuffers, usedBuffers } = manager;
   const release = manager.releaseBuffer.bind(manager);
   const giveBack = (): void => {

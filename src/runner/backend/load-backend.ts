@@ -1,4 +1,4 @@
-// One selector for every backend, best first: tensorflow-gpu → tensorflow (prebuilt, else our build) →
+// One selector for every backend, best first: tensorflow-gpu → tensorflow (our build, else a prebuilt library) →
 // webgpu → wasm → cpu. A forced backend that cannot run is an error, never a silent substitute.
 import { KvShareError } from '../../errors.ts';
 import type { BackendOptions, BackendRequest, LoadedTf } from './backend-options.ts';

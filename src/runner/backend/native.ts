@@ -1,5 +1,5 @@
-// TensorFlow's C library behind TensorFlow.js: from npm where the prebuilt library could be installed, our own build of
-// tfjs-node otherwise, with CUDA or without.
+// TensorFlow's C library behind TensorFlow.js: our own build of tfjs-node, with CUDA or without, or the library that npm
+// brought along.
 import { createRequire } from 'node:module';
 import { buildNative, findNative } from '../../native/index.ts';
 import type { BackendOptions, LoadedTf, Tf } from './backend-options.ts';
@@ -35,7 +35,8 @@ function describe(tf: NativeTf, origin: 'prebuilt' | 'built here'): LoadedTf {
   const version = tf.version?.['tfjs-core'] ?? '';
   const hasOwnMemory = (tf.backend() as NativeBackend).isUsingGpuDevice === true;
   const where = `${origin}, on the ${hasOwnMemory ? 'GPU' : 'CPU'}`;
-  return { tf, description: `TensorFlow through tfjs-node ${version}, ${where}`, hasOwnMemory };
+  const description = `TensorFlow through tfjs-node ${version}, ${where}`;
+  return { tf, description, hasOwnMemory, likesLongSteps: hasOwnMemory };
 }
 
 /** The one TensorFlow of this process: a second library beside it would clash. */
@@ -43,37 +44,37 @@ let loaded: LoadedTf | null = null;
 
 /** Only with a GPU device: TensorFlow without one would silently compute on the CPU. */
 export async function loadTensorflowGpu(options: BackendOptions): Promise<LoadedTf> {
-  const prebuilt = loadPrebuilt(GPU_PACKAGE);
-  if (prebuilt) {
-    loaded ??= describe(prebuilt, 'prebuilt');
-  } else {
+  if (!loaded) {
+    // Somebody wanted the build, and it runs graphs.
     const built = await findNative(options.cacheDir, 'tensorflow-gpu');
-    if (built === null) {
+    const prebuilt = built === null ? loadPrebuilt(GPU_PACKAGE) : null;
+    if (prebuilt) loaded = describe(prebuilt, 'prebuilt');
+    else if (built !== null) loaded = describe(loadPackage(built), 'built here');
+    else {
       throw new Error(
         'not built yet; `kvshare native --backend tensorflow-gpu` builds it (3.3 GB)',
       );
     }
-    loaded ??= describe(loadPackage(built), 'built here');
   }
   if (!loaded.hasOwnMemory && !options.allowCpu) throw new Error('TensorFlow found no GPU device');
   return loaded;
 }
 
-async function nativePackage(options: BackendOptions): Promise<string> {
+async function newBuild(options: BackendOptions): Promise<string> {
   const { cacheDir, onProgress } = options;
   const build = 'tensorflow';
-  const found = await findNative(cacheDir, build);
-  if (found !== null) return found;
   if (!options.allowBuild) throw new Error('not built yet; `kvshare native` builds it');
   return (await buildNative({ cacheDir, build, ...(onProgress && { onProgress }) })).packageDir;
 }
 
-/** A prebuilt library that loads, else our build. */
+/** Our build where there is one, a prebuilt library that loads, else a new build. */
 export async function loadTensorflow(options: BackendOptions): Promise<LoadedTf> {
   if (loaded) return loaded;
+  const found = await findNative(options.cacheDir, 'tensorflow');
+  if (found !== null) return (loaded = describe(loadPackage(found), 'built here'));
   for (const name of PREBUILT_PACKAGES) {
     const tf = loadPrebuilt(name);
     if (tf) return (loaded = describe(tf, 'prebuilt'));
   }
-  return (loaded = describe(loadPackage(await nativePackage(options)), 'built here'));
+  return (loaded = describe(loadPackage(await newBuild(options)), 'built here'));
 }

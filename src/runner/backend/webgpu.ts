@@ -27,6 +27,7 @@ interface DawnModule {
 
 /** A device as far as it can fail. */
 interface Device {
+  readonly limits: { readonly maxStorageBufferBindingSize: number };
   readonly lost: Promise<{ readonly message: string }>;
   addEventListener(
     type: 'uncapturederror',
@@ -38,6 +39,9 @@ interface WebgpuBackend {
   readonly bufferManager: BufferManager;
   read(id: object): Promise<unknown>;
 }
+
+/** The scores of 1,024 rows over 8,000 keys of this model are 300 MB. */
+const LONG_STEP_BYTES = 2 ** 29;
 
 /** Where this package was installed together with ours, else what `kvshare native --backend webgpu` fetched. */
 async function findPackages(cacheDir: string): Promise<NodeJS.Require> {
@@ -97,9 +101,11 @@ export async function loadWebgpu({ cacheDir, allowCpu }: BackendOptions): Promis
   if (!(await tf.setBackend('webgpu'))) throw new Error('TensorFlow.js could not start webgpu');
   await tf.ready();
   const backend = tf.backend() as unknown as WebgpuBackend;
-  boundFreeBuffers(backend.bufferManager);
+  const { maxStorageBufferBindingSize } = backend.device.limits;
+  const isLarge = !isFallbackAdapter && maxStorageBufferBindingSize >= LONG_STEP_BYTES;
+  boundFreeBuffers(backend.bufferManager, isLarge ? 2 ** 30 : 2 ** 28);
   const failed = distrustAfterErrors(backend);
   const where = isFallbackAdapter ? 'a software adapter on the CPU' : 'the GPU';
   const description = `WebGPU through Dawn on ${where}, ${name}`;
-  return { tf, description, hasOwnMemory: true, failed };
+  return { tf, description, hasOwnMemory: true, likesLongSteps: isLarge, failed };
 }
