@@ -138,13 +138,16 @@ export class GraphTransformer extends Transformer {
     if (started) return started;
     const add = (graph: GraphBuilder): void => addLlamaGraph(graph, this.config, spec, 'fp32');
     const signatures = [{ name: PART, add }];
-    const keep = ([model]: readonly RunnableGraph[]): void => {
+    // A function is there when this returns.
+    const load = async (): Promise<void> => {
+      const [model] =
+        this.form === 'function'
+          ? loadFunctions(this.tf, signatures)
+          : await loadSavedModel(this.tf, signatures);
       const weights = weightInputs(this.#weights, spec, 'fp32');
       this.#graphs.set(key, { model: model!, weights });
     };
-    if (this.form === 'function') keep(loadFunctions(this.tf, signatures));
-    const loading =
-      this.form === 'function' ? Promise.resolve() : loadSavedModel(this.tf, signatures).then(keep);
+    const loading = load();
     this.#loading.set(key, loading);
     return loading;
   }
