@@ -64,12 +64,12 @@ export const computeFlags = {
   // Defaults: commands/step-sizes.ts.
   'step-tokens': {
     value: 'N',
-    usual: '400; 1024 on most GPUs',
+    usual: '400; 1024 on a GPU with room for it',
     does: 'most prompt tokens of one step',
   },
   'shared-step-tokens': {
     value: 'N',
-    usual: '256; 1024 on most GPUs',
+    usual: '256; 1024 on a GPU with room for it',
     does: 'the same while somebody decodes',
   },
 } as const satisfies Flags;

@@ -14,20 +14,22 @@ import { openModelParts, openSidecarParts, type SidecarParts } from './sidecar-p
 import { addressesOf } from './start-admin.ts';
 import { startTraces } from './start-traces.ts';
 
+/** What nobody has set is the runner's to choose. */
+const given = (flag: string, value: string | number | null): string[] =>
+  value === null ? [] : [flag, `${value}`];
+
 const runnerArgs = (settings: Settings): string[] => [
   ...['--backend', settings.backend],
   ...['--without-gpu', settings.withoutGpu],
-  ...(settings.kvBytes === null ? [] : ['--kv-bytes', `${settings.kvBytes}`]),
+  ...given('--kv-bytes', settings.kvBytes),
   ...['--scheduler', settings.scheduler],
   ...['--precision', settings.precision],
-  ...(settings.stepTokens === null ? [] : ['--step-tokens', `${settings.stepTokens}`]),
-  ...(settings.sharedStepTokens === null
-    ? []
-    : ['--shared-step-tokens', `${settings.sharedStepTokens}`]),
+  ...given('--step-tokens', settings.stepTokens),
+  ...given('--shared-step-tokens', settings.sharedStepTokens),
   ...kvArguments(settings.kv),
   ...['--log-level', logArgument(settings.logLevels)],
   ...['--cache-dir', settings.cacheDir],
-  ...(settings.modelPath === null ? [] : ['--model', settings.modelPath]),
+  ...given('--model', settings.modelPath),
 ];
 
 const openParts = async (settings: Settings, log: Log): Promise<SidecarParts> =>

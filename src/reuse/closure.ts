@@ -57,8 +57,8 @@ export interface BlockChange {
   readonly inDonor: number;
   /** Equal tokens at the start of that block. */
   readonly common: number;
-  /** Tokens of that block in the donor that the target's has not. */
-  readonly missing: number;
+  /** Where the equal text begins in the donor. */
+  readonly from: number;
 }
 
 /** Whether enough tokens are equal to the left of the two positions. */
@@ -108,8 +108,8 @@ export function changeBefore(
   let common = 0;
   while (common < shorter && target[inTarget + common] === donor[inDonor + common]) common++;
   const [inserted, removed] = [before - common, old - common];
-  const where = { start, inTarget, inDonor, common };
-  if (inserted === 0 && removed === 0) return { kind: 'moved', ...where, missing: 0 };
+  const where = { start, from, inTarget, inDonor, common };
+  if (inserted === 0 && removed === 0) return { kind: 'moved', ...where };
   const isMost = (changed: number, block: number): boolean =>
     changed >= REPLACED_TOKENS && changed * 2 >= block;
   const rest = blockEnd(target, start, targetEnd(piece), classes) - start;
@@ -117,11 +117,7 @@ export function changeBefore(
     isMost(inserted, before + rest) ||
     isMost(removed, old + rest) ||
     !hasSameContext(target, inTarget + common, donor, inDonor + common);
-  const missing = countMissing(
-    donor.subarray(inDonor + common, from),
-    target.subarray(inTarget + common, start),
-  );
-  return { kind: replaced ? 'replaced' : 'edited', ...where, missing };
+  return { kind: replaced ? 'replaced' : 'edited', ...where };
 }
 
 /** Where the seam begins: the last tokens of a block (". ¶") are not yet the text that moved. */
@@ -160,13 +156,14 @@ function refreshOfChange(piece: Piece, context: ChangeContext): Refresh {
     return { end: fresh, reason: 'seam', drifts: true };
   }
   const seamEnd = seam === 0 ? piece.targetStart : Math.min(seamStart(piece, context) + seam, end);
-  const { kind, start, missing } = changeBefore(piece, context);
+  const { kind, start, from, inTarget, inDonor, common } = changeBefore(piece, context);
   const atSeam: Refresh = { end: seamEnd, reason: 'seam', drifts: true };
   if (kind === 'moved') return atSeam;
   const toBlockEnd = Math.min(blockEnd(target, start, end, classes), start + closure.max);
   if (kind === 'replaced') return { ...atSeam, end: Math.max(toBlockEnd, seamEnd) };
   const closed = Math.min(Math.max(toBlockEnd, start + closure.min), end);
-  const drifts = missing >= SENTENCE_TOKENS;
+  const gone = piece.donor.tokens.subarray(inDonor + common, from);
+  const drifts = countMissing(gone, target.subarray(inTarget + common, start)) >= SENTENCE_TOKENS;
   if (closed <= seamEnd) return { ...atSeam, drifts };
   return { end: closed, reason: 'closure', drifts };
 }
