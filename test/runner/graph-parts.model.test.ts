@@ -83,16 +83,15 @@ it('moves imported keys and values as the eager pass does', async () => {
   const past = model.forward({ ...of(0, 20), ...none });
   // The same tokens behind nothing: what a donor may have had for them.
   const stale = model.forward({ ...of(20, 32), positions: of(0, 12).positions, ...none });
-  const runOf = (key: number): number => (key < 5 ? -1 : key < 12 ? 0 : 1);
   const drift = {
     stale: stale.kv,
     average: tf.tensor3d(
-      Array.from({ length: 24 }, (_, i) => (i % 12 < 8 && i % 12 >= 4 ? 0.1 : 0)),
-      [1, 2, 12],
+      Array.from({ length: 36 }, (_, i) => (i >= 12 && i % 12 < 8 && i % 12 >= 4 ? 0.1 : 0)),
+      [1, 3, 12],
     ),
-    spread: tf.tensor3d(
-      Array.from({ length: 40 }, (_, i) => (runOf(i >> 1) === i % 2 ? 1 : 0)),
-      [1, 20, 2],
+    runOf: tf.tensor1d(
+      Array.from({ length: 20 }, (_, key) => (key < 5 ? 0 : key < 12 ? 1 : 2)),
+      'int32',
     ),
   };
   for (const logitRows of [0, 1]) {

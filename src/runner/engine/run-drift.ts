@@ -44,15 +44,17 @@ export class RunDrift {
       .filter(({ members }) => members.length > 0);
     if (shown.length === 0) return null;
     this.#left = this.#left.filter((run) => !shown.some((one) => one.run === run));
-    const average = new Float32Array(shown.length * rows.length);
-    const spread = new Float32Array(keys.length * shown.length);
+    // The first one stays 0.
+    const runs = 1 + shown.length;
+    const average = new Float32Array(runs * rows.length);
+    const runOf = new Int32Array(keys.length);
     shown.forEach(({ run, members }, at) => {
       for (const row of members) {
-        average[at * rows.length + row] = this.#strength / members.length;
+        average[(1 + at) * rows.length + row] = this.#strength / members.length;
       }
       keys.forEach((key, i) => {
         const isOwn = key >= run.start && key < run.end && this.#kept.has(key);
-        if (isOwn) spread[i * shown.length + at] = 1;
+        if (isOwn) runOf[i] = 1 + at;
       });
     });
     const index = tf.tensor1d(
@@ -64,8 +66,8 @@ export class RunDrift {
     index.dispose();
     return {
       stale,
-      average: tf.tensor3d(average, [1, shown.length, rows.length]),
-      spread: tf.tensor3d(spread, [1, keys.length, shown.length]),
+      average: tf.tensor3d(average, [1, runs, rows.length]),
+      runOf: tf.tensor1d(runOf, 'int32'),
     };
   }
 

@@ -49,7 +49,7 @@ class DecodeGraph {
   constructor(graph: GraphBuilder, config: ModelConfig, batch: number, precision: Precision) {
     this.#config = config;
     const positions = graph.input(ports.positions, 'int32', [-1]);
-    this.#parts = new LlamaParts(graph, config, { positions, precision });
+    this.#parts = new LlamaParts(graph, config, { positions, precision, order: 'by-row' });
     const { numLayers, numKvHeads, headDim } = config;
     const layers = (name: string, shape: readonly number[]): Node[] =>
       this.#parts.ops.unstack(graph.input(name, 'float32', [numLayers, ...shape]), numLayers);

@@ -8,7 +8,7 @@ export class DriftNodes {
   readonly #config: ModelConfig;
   readonly #stale: readonly KvNodes[]; // by layer [kvHeads, rows, dim]
   readonly #average: Node; // [1, runs, rows]
-  readonly #spread: Node; // [1, past, runs]
+  readonly #runOf: Node; // [past]
   readonly #rows: RotaryNodes;
   readonly #past: RotaryNodes;
   readonly #moved: KvNodes[] = []; // by layer [kvHeads, past, dim]
@@ -23,31 +23,34 @@ export class DriftNodes {
     const { graph } = parts.ops;
     this.#stale = parts.inputKv({ k: ports.staleK, v: ports.staleV }, config.numLayers);
     this.#average = graph.input(ports.average, 'float32', [1, -1, -1]);
-    this.#spread = graph.input(ports.spread, 'float32', [1, -1, -1]);
+    this.#runOf = graph.input(ports.runOf, 'int32', [-1]);
     this.#rows = parts.rotaryAt(positions);
     this.#past = parts.rotaryAt(pastPositions);
   }
 
   move(at: number, past: KvNodes, fresh: KvNodes): KvNodes {
     const { ops } = this.#parts;
+    const { numKvHeads, headDim } = this.#config;
     const stale = this.#stale[at]!;
-    const byRun = (difference: Node): Node => ops.batchMatMul(this.#average, difference); // [kvHeads, runs, dim]
-    const byKey = (mean: Node): Node => ops.batchMatMul(this.#spread, mean); // [kvHeads, past, dim]
     const turned = ops.binary('Sub', fresh.k, stale.k); // [kvHeads, rows, dim]
     const plain = ops.binary(
       'Sub',
       ops.binary('Mul', turned, this.#rows.cos),
-      ops.binary('Mul', this.#swapped(turned), this.#rows.sin),
+      ops.binary('Mul', this.#parts.swapped(turned, numKvHeads), this.#rows.sin),
     );
-    const mean = byRun(plain);
-    const k = ops.binary(
-      'AddV2',
-      ops.binary('Mul', byKey(mean), this.#past.cos),
-      // The halves are swapped while there are few of them.
-      ops.binary('Mul', byKey(this.#swapped(mean)), this.#past.sin),
-    ); // [kvHeads, past, dim]
-    const v = byKey(byRun(ops.binary('Sub', fresh.v, stale.v))); // [kvHeads, past, dim]
-    const moved = { k: ops.binary('AddV2', past.k, k), v: ops.binary('AddV2', past.v, v) };
+    const both = ops.concat([plain, ops.binary('Sub', fresh.v, stale.v)], 2); // [kvHeads, rows, 2 * dim]
+    const mean = ops.batchMatMul(this.#average, both); // [kvHeads, runs, 2 * dim]
+    const half = (first: number): Node => ops.slice(mean, [0, 0, first], [-1, -1, headDim]);
+    const meanK = half(0);
+    const byKey = (ofRun: Node): Node => ops.gather(ofRun, this.#runOf, 1); // [kvHeads, past, dim]
+    // The halves are swapped while there are few of them.
+    const swapped = byKey(this.#parts.swapped(meanK, numKvHeads));
+    const k = ops.addAll([
+      past.k,
+      ops.binary('Mul', byKey(meanK), this.#past.cos),
+      ops.binary('Mul', swapped, this.#past.sin),
+    ]);
+    const moved = { k, v: ops.binary('AddV2', past.v, byKey(half(headDim))) };
     this.#moved.push(moved);
     return moved;
   }
@@ -55,12 +58,5 @@ export class DriftNodes {
   /** Once all layers are moved. */
   output(): void {
     this.#parts.outputKv({ k: ports.movedK, v: ports.movedV }, this.#moved);
-  }
-
-  #swapped(x: Node): Node {
-    const { ops } = this.#parts;
-    const { numKvHeads, headDim } = this.#config;
-    const halves = ops.reshape(x, [-1, 2, headDim / 2]);
-    return ops.reshape(ops.reverse(halves, 1), [numKvHeads, -1, headDim]);
   }
 }

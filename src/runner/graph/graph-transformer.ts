@@ -182,7 +182,7 @@ export class GraphTransformer extends Transformer {
           [ports.staleK]: drift.stale.k,
           [ports.staleV]: drift.stale.v,
           [ports.average]: drift.average,
-          [ports.spread]: drift.spread,
+          [ports.runOf]: drift.runOf,
         }),
       });
       return {
@@ -266,7 +266,7 @@ export class GraphTransformer extends Transformer {
     const drift = {
       stale: stale!,
       average: tf.zeros<Rank.R3>([1, 1, 1]),
-      spread: tf.zeros<Rank.R3>([1, 1, 1]),
+      runOf: tf.zeros<Rank.R1>([1], 'int32'),
     };
     const input = { ids: new Int32Array(1), positions: Int32Array.of(1), logitRows: 1 };
     const output = this.forward({ ...input, past: past!, pastPositions: new Int32Array(1), drift });

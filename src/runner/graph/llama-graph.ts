@@ -5,7 +5,7 @@ import type { ModelConfig } from '../model/model-config.ts';
 import { HIDDEN } from '../model/transformer.ts';
 import type { Precision } from '../precisions.ts';
 import { DriftNodes } from './drift-nodes.ts';
-import { LlamaParts, ports, type KvNodes, type Projected } from './llama-parts.ts';
+import { LlamaParts, ports, type KvNodes } from './llama-parts.ts';
 import type { GraphBuilder, Node } from './saved-model.ts';
 
 /** Only the last row's logits are computed; `none` = a chunk that is followed by another one. */
@@ -46,7 +46,7 @@ class LlamaGraph {
     this.#config = config;
     this.#spec = spec;
     const positions = graph.input(ports.positions, 'int32', [-1]); // [rows]
-    this.#parts = new LlamaParts(graph, config, { positions, precision });
+    this.#parts = new LlamaParts(graph, config, { positions, precision, order: 'by-head' });
     const pastPositions = graph.input(ports.pastPositions, 'int32', [-1]); // [past]
     this.#mask = this.#visibility(positions, pastPositions);
     const layers = spec.end - spec.first;
@@ -83,7 +83,7 @@ class LlamaGraph {
   #layer(at: number, x: Node, tail: 'all' | GraphKind): Node | null {
     const { ops } = this.#parts;
     const index = at - this.#spec.first;
-    const fresh = this.#transposed(this.#parts.project(at, x));
+    const fresh = this.#parts.project(at, x);
     this.#fresh.push(fresh);
     const { attentionOf } = this.#spec;
     const found = this.#past[index]!;
@@ -103,12 +103,6 @@ class LlamaGraph {
     const last = (node: Node, axis: number, rank: number): Node => this.#lastOf(node, axis, rank);
     const ofLast = { ...all, q: last(all.q, 1, 3), mask: last(this.#mask, 0, 2) };
     return this.#parts.feed(at, last(x, 0, 2), this.#attended(ofLast));
-  }
-
-  /** Heads first. */
-  #transposed({ q, k, v }: Projected): Projected {
-    const byHead = (node: Node): Node => this.#parts.ops.transpose(node, [1, 0, 2]);
-    return { q: byHead(q), k: byHead(k), v: byHead(v) };
   }
 
   #lastOf(x: Node, axis: number, rank: number): Node {

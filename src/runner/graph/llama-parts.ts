@@ -26,15 +26,16 @@ export const ports = {
   staleK: 'stale_k',
   staleV: 'stale_v',
   average: 'average',
-  spread: 'spread',
+  runOf: 'run_of',
   movedK: 'moved_k',
   movedV: 'moved_v',
 };
 
+/** By rows [rows, heads, dim] as a step of decoding wants it, or by heads [heads, rows, dim]. */
 export interface Projected {
-  readonly q: Node; // [rows, heads, dim], rotated
-  readonly k: Node; // [rows, kvHeads, dim], rotated
-  readonly v: Node; // [rows, kvHeads, dim]
+  readonly q: Node; // of all heads, rotated
+  readonly k: Node; // of kvHeads, rotated
+  readonly v: Node; // of kvHeads
 }
 
 /** What K and V are called. */
@@ -64,16 +65,22 @@ export class LlamaParts {
   readonly #config: ModelConfig;
   readonly #eps: Node;
   readonly #table: RotaryNodes; // [context, dim]
-  readonly #cos: Node; // [rows, 1, dim]
-  readonly #sin: Node; // [rows, 1, dim]
+  readonly #rotary: RotaryNodes; // [rows, dim], by rows [rows, 1, dim]
+  readonly #byHead: boolean;
 
   /** `positions` [rows] */
   constructor(
     graph: GraphBuilder,
     config: ModelConfig,
-    { positions, precision }: { positions: Node; precision: Precision },
+    options: {
+      readonly positions: Node;
+      readonly precision: Precision;
+      readonly order: 'by-row' | 'by-head';
+    },
   ) {
+    const { positions, precision, order } = options;
     this.#precision = precision;
+    this.#byHead = order === 'by-head';
     this.ops = new Ops(graph);
     this.#config = config;
     this.#eps = graph.constant([config.rmsEps], [], 'float32');
@@ -82,9 +89,9 @@ export class LlamaParts {
       cos: graph.input(ports.cos, 'float32', [-1, headDim]),
       sin: graph.input(ports.sin, 'float32', [-1, headDim]),
     };
-    const { cos, sin } = this.rotaryAt(positions);
-    this.#cos = this.ops.reshape(cos, [-1, 1, headDim]);
-    this.#sin = this.ops.reshape(sin, [-1, 1, headDim]);
+    const rows = this.rotaryAt(positions);
+    const beside = (of: Node): Node => (this.#byHead ? of : this.ops.reshape(of, [-1, 1, headDim]));
+    this.#rotary = { cos: beside(rows.cos), sin: beside(rows.sin) };
   }
 
   rotaryAt(positions: Node): RotaryNodes {
@@ -105,13 +112,21 @@ export class LlamaParts {
     const rotated = numHeads + numKvHeads;
     const width = (rotated + numKvHeads) * headDim;
     const qkv = this.#apply(this.#normalise(x), at, 'qkv', [hiddenSize, width]); // [rows, width]
-    const heads = o.reshape(qkv, [-1, rotated + numKvHeads, headDim]);
-    const turned = this.#rotate(o.slice(heads, [0, 0, 0], [-1, rotated, -1]), rotated);
+    const byRow = o.reshape(qkv, [-1, rotated + numKvHeads, headDim]);
+    // Cut along the first axis the pieces stay where they are.
+    const heads = this.#byHead ? o.transpose(byRow, [1, 0, 2]) : byRow;
+    const turned = this.#rotate(this.#heads(heads, 0, rotated), rotated);
     return {
-      q: o.slice(turned, [0, 0, 0], [-1, numHeads, -1]),
-      k: o.slice(turned, [0, numHeads, 0], [-1, numKvHeads, -1]),
-      v: o.slice(heads, [0, rotated, 0], [-1, numKvHeads, -1]),
+      q: this.#heads(turned, 0, numHeads),
+      k: this.#heads(turned, numHeads, numKvHeads),
+      v: this.#heads(heads, rotated, numKvHeads),
     };
+  }
+
+  #heads(all: Node, first: number, count: number): Node {
+    return this.#byHead
+      ? this.ops.slice(all, [first, 0, 0], [count, -1, -1])
+      : this.ops.slice(all, [0, first, 0], [-1, count, -1]);
   }
 
   /** Behind attention: output projection and feed-forward, both added to the rows. */
@@ -175,9 +190,16 @@ export class LlamaParts {
 
   #rotate(x: Node, heads: number): Node {
     const o = this.ops;
+    const { cos, sin } = this.#rotary;
+    const back = this.swapped(x, heads);
+    return o.binary('AddV2', o.binary('Mul', x, cos), o.binary('Mul', back, sin));
+  }
+
+  /** The halves of each head change places. */
+  swapped(x: Node, heads: number): Node {
+    const o = this.ops;
     const { headDim } = this.#config;
-    const swapped = o.reverse(o.reshape(x, [-1, 2, headDim / 2]), 1);
-    const back = o.reshape(swapped, [-1, heads, headDim]); // [rows, heads, dim]
-    return o.binary('AddV2', o.binary('Mul', x, this.#cos), o.binary('Mul', back, this.#sin));
+    const halves = o.reverse(o.reshape(x, [-1, 2, headDim / 2]), 1);
+    return o.reshape(halves, this.#byHead ? [heads, -1, headDim] : [-1, heads, headDim]);
   }
 }

@@ -70,6 +70,11 @@ export class Ops {
     return this.#cast(this.graph.op('Greater', [x!, y!], float), 'bool', 'float32');
   }
 
+  /** Of one shape, in one pass. */
+  addAll(parts: readonly Node[]): Node {
+    return this.graph.op('AddN', parts, { ...float, N: { i: parts.length } });
+  }
+
   unary(op: 'Square' | 'Rsqrt' | 'Sigmoid' | 'Softmax', x: Node): Node {
     return this.graph.op(op, [x], float);
   }
@@ -168,8 +173,12 @@ export class Ops {
   }
 
   gatherRows(table: Node, ids: Node): Node {
-    const axis = this.graph.constant([0], [], 'int32');
-    return this.graph.op('GatherV2', [table, ids, axis], {
+    return this.gather(table, ids, 0);
+  }
+
+  gather(x: Node, ids: Node, along: number): Node {
+    const axis = this.graph.constant([along], [], 'int32');
+    return this.graph.op('GatherV2', [x, ids, axis], {
       Tparams: { type: 'float32' },
       Tindices: { type: 'int32' },
       Taxis: { type: 'int32' },
