@@ -5,10 +5,17 @@ import type { ReusePlan } from '../protocol/index.ts';
 import type { ReuseOptions } from './options.ts';
 import type { PlanInput } from './plan-input.ts';
 
+/** A route's settings are asked for with each of its requests. */
+const known = new WeakMap<ReuseOptions, string>();
+
 /** Their values in the order of their names. */
 export function recipeOf(options: ReuseOptions): string {
+  const before = known.get(options);
+  if (before !== undefined) return before;
   const settings = Object.entries(options).sort(([a], [b]) => (a < b ? -1 : 1));
-  return JSON.stringify(settings.map(([, value]: [string, unknown]) => value));
+  const recipe = JSON.stringify(settings.map(([, value]: [string, unknown]) => value));
+  known.set(options, recipe);
+  return recipe;
 }
 
 /** What there is to know of a prompt that this plan put together. */

@@ -10,7 +10,7 @@ import {
   type ReuseOptions,
 } from '../reuse/index.ts';
 import type { BreakEvenKey, Rung, RungName, Standing } from '../routes/index.ts';
-import { noCandidates } from '../kv/index.ts';
+import { noCandidates, type Candidates } from '../kv/index.ts';
 import { findCandidates } from '../similar/index.ts';
 import type { SidecarContext } from './context.ts';
 import type { Call } from './read-call.ts';
@@ -55,10 +55,9 @@ function reasonNotToLook(context: SidecarContext, { cache, identity }: Call): Pl
   return context.link.info.protocolVersions.includes(PLAN_VERSION) ? null : 'plan-version';
 }
 
-function optionsFor({ route, minSimilarity }: Call): ReuseOptions {
-  const { options } = route.reuse;
-  return { ...options, minSimilarity: Math.max(options.minSimilarity, minSimilarity) };
-}
+/** The client may ask for more likeness than an operator does. */
+const narrowed = (options: ReuseOptions, { minSimilarity }: Call): ReuseOptions =>
+  minSimilarity > options.minSimilarity ? { ...options, minSimilarity } : options;
 
 /** Whether anything beyond equal tokens can matter for the plan. */
 const asksForMeaning = ({ policy }: ReuseOptions): boolean =>
@@ -72,18 +71,19 @@ async function lookUp(
   const { finder, link, now } = context;
   const { identity, prompt, cache } = call;
   const { scope, owner } = identity;
-  const since = cache.maxAgeMs === null ? -Infinity : now() - cache.maxAgeMs;
-  const recipe = recipeOf(options);
-  const query = { scope, owner, target: prompt.tokens, since, recipe, ...searchFor(options) };
-  const similar = asksForMeaning(options) ? finder.similar : null;
+  const find = (): Promise<Candidates> => {
+    const since = cache.maxAgeMs === null ? -Infinity : now() - cache.maxAgeMs;
+    const recipe = recipeOf(options);
+    const query = { scope, owner, target: prompt.tokens, since, recipe, ...searchFor(options) };
+    return findCandidates(finder.index, asksForMeaning(options) ? finder.similar : null, query);
+  };
   return {
     planId: finder.newId(),
     target: prompt.tokens,
     suffixStart: prompt.suffixStart,
     tokenClasses: finder.tokenClasses,
     // A policy that imports nothing has no use for what is stored.
-    candidates:
-      options.policy === 'off' ? noCandidates : await findCandidates(finder.index, similar, query),
+    candidates: options.policy === 'off' ? noCandidates : await find(),
     options,
     minDonorSimilarity: call.minSimilarity,
     runner: link.info,
@@ -135,11 +135,7 @@ function planGuarded(
   }
   const standing = context.guard.standing(call.route, call.identity.tenant);
   const { served, tried: above } = standing;
-  /** The client may ask for more likeness than a rung does. */
-  const narrow = ({ options }: Rung): ReuseOptions => ({
-    ...options,
-    minSimilarity: Math.max(options.minSimilarity, call.minSimilarity),
-  });
+  const narrow = ({ options }: Rung): ReuseOptions => narrowed(options, call);
   const options = narrow(served);
   const planned = planWithinBreakEven(mayTry, { ...input, options });
   if (!above) return { ...planned, rung: served.name, trial: null };
@@ -174,7 +170,7 @@ export async function planCall(
   call: Call,
   mayTry: MayTry,
 ): Promise<Planned> {
-  const options = optionsFor(call);
+  const options = narrowed(call.route.reuse.options, call);
   const numTokens = call.prompt.tokens.length;
   const reason = reasonNotToLook(context, call);
   const cold = (why: PlanReason): Planned => ({

@@ -64,9 +64,8 @@ async function complete(
     tellPlan(context.events, call, found.planned, found.waitedMs);
     const served = (note = new ServedNote(context, call, found.planned, epoch));
     // 3 forward
-    const stopRunner = new AbortController();
-    const runnerSignal = AbortSignal.any([signal, stopRunner.signal]);
-    const events = forwardCall(context, call, decision, { signal: runnerSignal, trace });
+    const runner = abortedBy(signal);
+    const events = forwardCall(context, call, decision, { signal: runner.signal, trace });
     const beginning = new Beginning();
     // 5 remember, as soon as the runner says that it keeps something
     const answer = answerEvents(events, {
@@ -76,7 +75,7 @@ async function complete(
         served.keep(stored);
         found.flight?.land('stored');
       },
-      onStopString: () => stopRunner.abort(),
+      onStopString: () => runner.abort(),
     });
     // 4 relay
     const job: AnswerJob = {
@@ -102,6 +101,14 @@ async function complete(
     ending.done();
     place.leave();
   }
+}
+
+/** Beside its own reasons. AbortSignal.any makes as much garbage as all the rest of a request. */
+function abortedBy(signal: AbortSignal): AbortController {
+  const own = new AbortController();
+  signal.addEventListener('abort', () => own.abort(signal.reason), { once: true });
+  if (signal.aborted) own.abort(signal.reason);
+  return own;
 }
 
 /** How tokens become text. */

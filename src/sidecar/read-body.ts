@@ -35,12 +35,11 @@ function depthOf(text: string): number {
 const invalidJson = (): KvShareError =>
   new KvShareError('invalid_json', 'The body is not valid JSON (UTF-8, nested at most 64).');
 
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 function parseJson(content: Uint8Array | string): unknown {
   try {
-    const text =
-      typeof content === 'string'
-        ? content
-        : new TextDecoder('utf-8', { fatal: true }).decode(content);
+    const text = typeof content === 'string' ? content : utf8.decode(content);
     if (depthOf(text) > MAX_DEPTH) throw new Error('too deep');
     return JSON.parse(text);
   } catch {

@@ -83,9 +83,14 @@ export async function sendStream(
         if (opening === '') response.flushHeaders();
         else await write(job, opening);
       } else if (event.type === 'text') {
-        if (silent) job.onFirstText();
+        const sent = write(job, chunks.text(event.text));
+        if (silent) {
+          // Node would send it once nothing else is at hand to be done: what the runner keeps is at hand, for one.
+          response.socket?.uncork();
+          job.onFirstText();
+        }
         silent = false;
-        await write(job, chunks.text(event.text));
+        await sent;
       } else {
         const usage = usageOf(provenance!, job.promptTokens, event);
         await write(job, chunks.closing(event.finishReason, usage));

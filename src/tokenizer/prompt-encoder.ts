@@ -64,8 +64,7 @@ function encodeRendered(
 function withMarks(message: TemplateMessage, place: Paragraph, mark: string): TemplateMessage {
   const { content } = message;
   // Not in front of white space: the template may trim it away only when it stands at the edge.
-  const lead = content.slice(place.start, place.end);
-  const first = place.start + (lead.length - lead.trimStart().length);
+  const first = place.start + leadOf(content.slice(place.start, place.end));
   const marked =
     content.slice(0, first) +
     mark +
@@ -73,6 +72,29 @@ function withMarks(message: TemplateMessage, place: Paragraph, mark: string): Te
     mark +
     content.slice(place.end);
   return { role: message.role, content: marked };
+}
+
+/** A shorter text may stand in the template by chance. */
+const UNMISTAKABLE = 32;
+
+/** White space that indents the paragraph belongs to it, the newline before it does not. */
+function paragraphAt(rendered: string, first: number, length: number): Paragraph {
+  const head = rendered.slice(0, first);
+  const start = Math.max(head.trimEnd().length, head.lastIndexOf('\n') + 1);
+  return { start, end: first + length };
+}
+
+/** Offset of the first visible character. */
+const leadOf = (text: string): number => text.length - text.trimStart().length;
+
+/** Where the message stands in the rendered text as it was written, once: no need to render again. */
+function placeOfOnly(rendered: string, content: string, place: Paragraph): Paragraph | null {
+  const text = content.trim();
+  const at = text.length < UNMISTAKABLE ? -1 : rendered.indexOf(text);
+  if (at < 0 || rendered.includes(text, at + 1)) return null;
+  const paragraph = content.slice(place.start, place.end);
+  const first = at + place.start + leadOf(paragraph) - leadOf(content);
+  return paragraphAt(rendered, first, paragraph.trimStart().length);
 }
 
 /** Where the last paragraph of the last user message stands in the rendered text. */
@@ -89,6 +111,8 @@ function locate(
     const start = rendered.startsWith(before) ? before.length : 0;
     return { start, end: rendered.length };
   }
+  const known = placeOfOnly(rendered, messages[index]!.content, place);
+  if (known) return known;
   const mark = guard.freshMark();
   const marked = messages.with(index, withMarks(messages[index]!, place, mark));
   const [head = '', paragraph, tail] = parts.render(marked, true).split(mark);
@@ -96,9 +120,7 @@ function locate(
   if (paragraph === undefined || head + paragraph + (tail ?? '') !== rendered) {
     return { start: 0, end: rendered.length };
   }
-  // White space that indents the paragraph belongs to it, the newline before it does not.
-  const start = Math.max(head.trimEnd().length, head.lastIndexOf('\n') + 1);
-  return { start, end: head.length + paragraph.length };
+  return paragraphAt(rendered, head.length, paragraph.length);
 }
 
 export function encodeChat(

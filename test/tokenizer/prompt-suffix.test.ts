@@ -65,6 +65,26 @@ describe('suffix of a chat', () => {
   });
 });
 
+describe('suffix of a long message, found without rendering twice', () => {
+  const long = 'a paragraph that no template holds by chance';
+
+  it('is what rendering twice finds', () => {
+    const characters = fc.constantFrom('a', 'b', ' ', '\n', '.', '\t');
+    const text = fc.string({ unit: characters, maxLength: 12 });
+    fc.assert(
+      fc.property(text, text, (lead, last) => {
+        fc.pre(last.trim() !== '');
+        const twice = suffix(ask(`${lead}x\n${last}`));
+        expect(suffix(ask(`${lead}${long}\n${last}`))).toBe(twice);
+      }),
+    );
+  });
+
+  it('is found where the same text stands in an earlier message', () => {
+    expect(suffix(ask(`${long}\nWho?`, `${long}\nWho?`))).toBe('Who?\nassistant\n');
+  });
+});
+
 describe('cap of the suffix', () => {
   // One letter a token, so that lengths are easy: "assistant\n" and its markers take 13 tokens.
   const letters = (count: number): string => 'x'.repeat(count);
