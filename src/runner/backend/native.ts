@@ -1,5 +1,6 @@
 // TensorFlow's C library behind TensorFlow.js: our own build of tfjs-node, with CUDA or without, or the library that npm
 // brought along.
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { buildNative, findNative } from '../../native/index.ts';
 import type { BackendOptions, LoadedTf, Tf } from './backend-options.ts';
@@ -39,12 +40,22 @@ function describe(tf: NativeTf, origin: 'prebuilt' | 'built here'): LoadedTf {
   return { tf, description, hasOwnMemory, likesLongSteps: hasOwnMemory };
 }
 
+/** NVIDIA's driver, the same below WSL, and on Tegra boards. */
+const GPU_DEVICES = ['/dev/nvidiactl', '/dev/dxg', '/dev/nvmap'];
+
+/** Whether a GPU is out of the question, as far as can be told without loading anything. */
+const hasNoGpu = (): boolean => process.platform === 'linux' && !GPU_DEVICES.some(existsSync);
+
+const NO_GPU = 'TensorFlow found no GPU device';
+
 /** The one TensorFlow of this process: a second library beside it would clash. */
 let loaded: LoadedTf | null = null;
 
 /** Only with a GPU device: TensorFlow without one would silently compute on the CPU. */
 export async function loadTensorflowGpu(options: BackendOptions): Promise<LoadedTf> {
   if (!loaded) {
+    // Loaded in vain it would be what the CPU has to do with: often an old one that npm brought along.
+    if (!options.allowCpu && hasNoGpu()) throw new Error(NO_GPU);
     // Somebody wanted the build, and it runs graphs.
     const built = await findNative(options.cacheDir, 'tensorflow-gpu');
     const prebuilt = built === null ? loadPrebuilt(GPU_PACKAGE) : null;
@@ -56,7 +67,7 @@ export async function loadTensorflowGpu(options: BackendOptions): Promise<Loaded
       );
     }
   }
-  if (!loaded.hasOwnMemory && !options.allowCpu) throw new Error('TensorFlow found no GPU device');
+  if (!loaded.hasOwnMemory && !options.allowCpu) throw new Error(NO_GPU);
   return loaded;
 }
 
@@ -67,7 +78,7 @@ async function newBuild(options: BackendOptions): Promise<string> {
   return (await buildNative({ cacheDir, build, ...(onProgress && { onProgress }) })).packageDir;
 }
 
-/** Our build where there is one, a prebuilt library that loads, else a new build. */
+/** Our build where there is one, a prebuilt library that loads, our build for a GPU, else a new build. */
 export async function loadTensorflow(options: BackendOptions): Promise<LoadedTf> {
   if (loaded) return loaded;
   const found = await findNative(options.cacheDir, 'tensorflow');
@@ -76,5 +87,7 @@ export async function loadTensorflow(options: BackendOptions): Promise<LoadedTf>
     const tf = loadPrebuilt(name);
     if (tf) return (loaded = describe(tf, 'prebuilt'));
   }
+  const forGpu = await findNative(options.cacheDir, 'tensorflow-gpu');
+  if (forGpu !== null) return (loaded = describe(loadPackage(forGpu), 'built here'));
   return (loaded = describe(loadPackage(await newBuild(options)), 'built here'));
 }

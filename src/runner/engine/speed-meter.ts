@@ -37,18 +37,20 @@ export class SpeedMeter {
       disposeBlock(output.kv);
       return performance.now() - start;
     };
-    await timePrefill(SMALL);
-    const small = await timePrefill(SMALL);
-    if (small > PATIENCE_MS) {
-      this.#table = { ...this.#table, prefillFixedMs: small / 4, prefillMsPerToken: small / SMALL };
+    const { contextLength } = model.config;
+    const [few, many] = [Math.min(SMALL, contextLength), Math.min(LARGE, contextLength)];
+    await timePrefill(few);
+    const small = await timePrefill(few);
+    if (small > PATIENCE_MS || many === few) {
+      this.#table = { ...this.#table, prefillFixedMs: small / 4, prefillMsPerToken: small / few };
       return;
     }
-    await timePrefill(LARGE);
-    const large = await timePrefill(LARGE);
-    const perToken = Math.max(0.001, (large - small) / (LARGE - SMALL));
+    await timePrefill(many);
+    const large = await timePrefill(many);
+    const perToken = Math.max(0.001, (large - small) / (many - few));
     this.#table = {
       ...this.#table,
-      prefillFixedMs: Math.max(0, small - perToken * SMALL),
+      prefillFixedMs: Math.max(0, small - perToken * few),
       prefillMsPerToken: perToken,
     };
   }

@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { findNative } from '../../../src/native/index.ts';
 import { loadBackend } from '../../../src/runner/backend/index.ts';
-import { writeFakeGpuBuild } from '../../support/fake-gpu-build.ts';
+import { writeFakeBuild } from '../../support/fake-build.ts';
 
 let cacheDir: string;
 beforeAll(() => {
@@ -61,7 +61,7 @@ describe('loadBackend', () => {
   );
 
   it('computes on the CPU in the place of a GPU only when that is asked for', async () => {
-    writeFakeGpuBuild(cacheDir);
+    writeFakeBuild(cacheDir, 'tensorflow-gpu');
     const requested = { requested: 'tensorflow-gpu', cacheDir, allowBuild: false } as const;
     await expect(loadBackend(requested)).rejects.toMatchObject({
       message: 'Backend tensorflow-gpu cannot run here: TensorFlow found no GPU device',
@@ -75,7 +75,18 @@ describe('loadBackend', () => {
     expect(auto.tried).toEqual([
       { name: 'tensorflow-gpu', reason: 'TensorFlow found no GPU device' },
     ]);
-    expect(auto.description).toMatch(/on the CPU$/);
+    expect(auto.description).toMatch(/of tensorflow-gpu, built here, on the CPU$/);
+  });
+
+  it('takes the build for the CPU where there is no GPU, whatever else there is', () => {
+    writeFakeBuild(cacheDir, 'tensorflow-gpu');
+    writeFakeBuild(cacheDir, 'tensorflow');
+    const { description, tried } = multiplyOn('auto');
+    // With a GPU to look for, the library that looked has to do.
+    const build = existsSync('/dev/nvidiactl') ? 'tensorflow-gpu' : 'tensorflow';
+    expect(description).toContain(`of ${build}, built here, on the CPU`);
+    expect(tried).toEqual([{ name: 'tensorflow-gpu', reason: 'TensorFlow found no GPU device' }]);
+    rmSync(join(cacheDir, 'native'), { recursive: true });
   });
 
   it('finds no native build in an empty cache', async () => {

@@ -404,6 +404,16 @@ describe('engine bookkeeping', () => {
     await engine.close();
   });
 
+  it.each([8, 16, 100])('measures its speed with a context of %i tokens', async (contextLength) => {
+    const { engine, tf } = await tinyEngine({ contextLength });
+    const baseline = tf.memory().numTensors;
+    await engine.calibrate();
+    const { speeds } = await engine.info();
+    expect(speeds.prefillMsPerToken).toBeGreaterThan(0);
+    expect(speeds.prefillFixedMs).toBeGreaterThanOrEqual(0);
+    expect(tf.memory().numTensors).toBe(baseline);
+  });
+
   it('samples the same tokens for the same seed and stops at stop tokens', async () => {
     const { engine } = await tinyEngine();
     const ask = (seed: number, stopTokens: number[] = []) =>

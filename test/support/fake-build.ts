@@ -1,14 +1,13 @@
-// A finished build of tensorflow-gpu in a cache folder, on a machine whose GPU is not there: plain JavaScript under
-// TensorFlow's name.
+// A finished build in a cache folder, on a machine whose GPU is not there: plain JavaScript under TensorFlow's name.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { nativeFolder, packageFolder } from '../../src/native/recipe.ts';
+import { nativeFolder, packageFolder, type NativeBuildName } from '../../src/native/recipe.ts';
 
 const { resolve } = createRequire(import.meta.url);
 
-export function writeFakeGpuBuild(cacheDir: string): void {
-  const folder = packageFolder(nativeFolder(cacheDir, 'tensorflow-gpu'));
+export function writeFakeBuild(cacheDir: string, build: NativeBuildName): void {
+  const folder = packageFolder(nativeFolder(cacheDir, build));
   const binding = join(folder, 'lib', 'napi-v8');
   mkdirSync(binding, { recursive: true });
   writeFileSync(join(binding, 'tfjs_binding.node'), '');
@@ -18,6 +17,6 @@ export function writeFakeGpuBuild(cacheDir: string): void {
     `const tf = require(${JSON.stringify(paths[0])});
     require(${JSON.stringify(paths[1])});
     tf.backend().isUsingGpuDevice = false;
-    module.exports = tf;`,
+    module.exports = { ...tf, version: { 'tfjs-core': ${JSON.stringify(`of ${build}`)} } };`,
   );
 }
