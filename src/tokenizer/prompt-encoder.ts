@@ -1,6 +1,7 @@
 // Messages or a bare prompt → token ids and the start of the suffix. Special tokens come from the
-// template alone. The suffix is found by rendering once more with two marks around the last paragraph:
-// only the template knows where it puts the text.
+// template alone. The suffix begins where the last paragraph stands in the rendered text: only the template knows where it
+// puts that. Where the message is there as it was written, and once, it is seen; else the prompt is rendered once more,
+// with two marks around the paragraph.
 import { KvShareError } from '../errors.ts';
 import type { ChatTemplate, TemplateMessage } from './chat-template.ts';
 import { lastParagraph, suffixStart } from './prompt-suffix.ts';
@@ -74,8 +75,8 @@ function withMarks(message: TemplateMessage, place: Paragraph, mark: string): Te
   return { role: message.role, content: marked };
 }
 
-/** A shorter text may stand in the template by chance. */
-const UNMISTAKABLE = 32;
+/** A shorter text may stand in the template by chance. A longer one takes a search the product of both lengths. */
+const UNMISTAKABLE = { least: 32, most: 64 } as const;
 
 /** White space that indents the paragraph belongs to it, the newline before it does not. */
 function paragraphAt(rendered: string, first: number, length: number): Paragraph {
@@ -88,10 +89,23 @@ function paragraphAt(rendered: string, first: number, length: number): Paragraph
 const leadOf = (text: string): number => text.length - text.trimStart().length;
 
 /** Where the message stands in the rendered text as it was written, once: no need to render again. */
-function placeOfOnly(rendered: string, content: string, place: Paragraph): Paragraph | null {
+function placeAsWritten(
+  rendered: string,
+  messages: readonly TemplateMessage[],
+  index: number,
+  place: Paragraph,
+): Paragraph | null {
+  const { content } = messages[index]!;
   const text = content.trim();
-  const at = text.length < UNMISTAKABLE ? -1 : rendered.indexOf(text);
-  if (at < 0 || rendered.includes(text, at + 1)) return null;
+  if (text.length < UNMISTAKABLE.least) return null;
+  const end = text.slice(-UNMISTAKABLE.most);
+  const found = rendered.indexOf(end);
+  const at = found + end.length - text.length;
+  const isOnly =
+    at >= 0 &&
+    !rendered.includes(end, found + 1) &&
+    messages.every((other, i) => i === index || !other.content.includes(end));
+  if (found < 0 || !isOnly || !rendered.startsWith(text, at)) return null;
   const paragraph = content.slice(place.start, place.end);
   const first = at + place.start + leadOf(paragraph) - leadOf(content);
   return paragraphAt(rendered, first, paragraph.trimStart().length);
@@ -111,7 +125,7 @@ function locate(
     const start = rendered.startsWith(before) ? before.length : 0;
     return { start, end: rendered.length };
   }
-  const known = placeOfOnly(rendered, messages[index]!.content, place);
+  const known = placeAsWritten(rendered, messages, index, place);
   if (known) return known;
   const mark = guard.freshMark();
   const marked = messages.with(index, withMarks(messages[index]!, place, mark));

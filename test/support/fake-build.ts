@@ -6,7 +6,7 @@ import { nativeFolder, packageFolder, type NativeBuildName } from '../../src/nat
 
 const { resolve } = createRequire(import.meta.url);
 
-export function writeFakeBuild(cacheDir: string, build: NativeBuildName): void {
+export function writeFakeBuild(cacheDir: string, build: NativeBuildName, begins = ''): void {
   const folder = packageFolder(nativeFolder(cacheDir, build));
   const binding = join(folder, 'lib', 'napi-v8');
   mkdirSync(binding, { recursive: true });
@@ -14,7 +14,8 @@ export function writeFakeBuild(cacheDir: string, build: NativeBuildName): void {
   const paths = ['core', 'backend-cpu'].map((name) => resolve(`@tensorflow/tfjs-${name}`));
   writeFileSync(
     join(folder, 'index.js'),
-    `const tf = require(${JSON.stringify(paths[0])});
+    `${begins}
+    const tf = require(${JSON.stringify(paths[0])});
     require(${JSON.stringify(paths[1])});
     tf.backend().isUsingGpuDevice = false;
     module.exports = { ...tf, version: { 'tfjs-core': ${JSON.stringify(`of ${build}`)} } };`,

@@ -67,22 +67,50 @@ describe('suffix of a chat', () => {
 
 describe('suffix of a long message, found without rendering twice', () => {
   const long = 'a paragraph that no template holds by chance';
+  const trims = load({
+    'tokenizer.chat_template':
+      "{% for m in messages %}{{ '<|im_start|>' + m['content'] | trim }}{% endfor %}",
+  });
+  const shouts = load({
+    'tokenizer.chat_template':
+      "{% for m in messages %}{{ m['content'] | upper if m['role'] == 'user' else m['content'] }}|{% endfor %}",
+  });
+  const of = (tokenizer: typeof tiny, content: string): string =>
+    suffix(tokenizer.encodeChat([{ role: 'user', content }]));
 
-  it('is what rendering twice finds', () => {
-    const characters = fc.constantFrom('a', 'b', ' ', '\n', '.', '\t');
-    const text = fc.string({ unit: characters, maxLength: 12 });
+  it.each([
+    ['that keeps white space', tiny],
+    ['that trims', trims],
+  ])('is what rendering twice finds, by a template %s', (_, tokenizer) => {
+    const pieces = fc.constantFrom('a', 'b', ' ', '\n', '.', '\t', '<|im_end|>');
+    const text = fc.string({ unit: pieces, maxLength: 8 }).filter((s) => s.length <= 13);
     fc.assert(
       fc.property(text, text, (lead, last) => {
         fc.pre(last.trim() !== '');
-        const twice = suffix(ask(`${lead}x\n${last}`));
-        expect(suffix(ask(`${lead}${long}\n${last}`))).toBe(twice);
+        const twice = of(tokenizer, `${lead}x\n${last}`);
+        expect(of(tokenizer, `${lead}${long}\n${last}`)).toBe(twice);
       }),
     );
   });
 
-  it('is found where the same text stands in an earlier message', () => {
+  it('is found where the same text stands in another message', () => {
     expect(suffix(ask(`${long}\nWho?`, `${long}\nWho?`))).toBe('Who?\nassistant\n');
+    const quoted = shouts.encodeChat([
+      { role: 'user', content: `b\n${long}` },
+      { role: 'assistant', content: `b\n${long}` },
+    ]);
+    expect(suffix(quoted)).toBe(`${long.toUpperCase()}|b\n${long}|`);
   });
+
+  it('is found in a text made to be searched for long', () => {
+    const many = (count: number): string => 'a'.repeat(count);
+    const messages = [
+      { role: 'system', content: many(400_000) },
+      { role: 'user', content: `${many(100_000)}b${many(100_000)}` },
+    ];
+    // Whole texts searched for in each other would take minutes.
+    expect(tiny.encodeChat(messages).tokens.length).toBeGreaterThan(0);
+  }, 20_000);
 });
 
 describe('cap of the suffix', () => {

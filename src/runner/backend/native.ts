@@ -1,14 +1,14 @@
 // TensorFlow's C library behind TensorFlow.js: our own build of tfjs-node, with CUDA or without, or the library that npm
 // brought along.
-import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { buildNative, findNative } from '../../native/index.ts';
 import type { BackendOptions, LoadedTf, Tf } from './backend-options.ts';
+import { showsNoGpu } from './gpu-devices.ts';
 import { restoreOldUtil } from './old-util.ts';
 
 const GPU_PACKAGE = '@tensorflow/tfjs-node-gpu';
 /** npm packages that bring TensorFlow's library along, where its host could be reached at install time. */
-const PREBUILT_PACKAGES = [GPU_PACKAGE, '@tensorflow/tfjs-node'] as const;
+const PREBUILT_PACKAGES = ['@tensorflow/tfjs-node', GPU_PACKAGE] as const;
 
 interface NativeBackend {
   readonly isUsingGpuDevice?: boolean;
@@ -23,10 +23,10 @@ function loadPackage(path: string): NativeTf {
   return requireHere(path) as NativeTf;
 }
 
-/** The npm package, when its library is there and loads. */
-function loadPrebuilt(name: string): NativeTf | null {
+/** By the name of an npm package or by path; null when its library is not there or does not load. */
+function tryPackage(path: string): NativeTf | null {
   try {
-    return loadPackage(name);
+    return loadPackage(path);
   } catch {
     return null;
   }
@@ -40,14 +40,6 @@ function describe(tf: NativeTf, origin: 'prebuilt' | 'built here'): LoadedTf {
   return { tf, description, hasOwnMemory, likesLongSteps: hasOwnMemory };
 }
 
-/** NVIDIA's driver, the same below WSL, and on Tegra boards. */
-const GPU_DEVICES = ['/dev/nvidiactl', '/dev/dxg', '/dev/nvmap'];
-
-/** Whether a GPU is out of the question, as far as can be told without loading anything. */
-const hasNoGpu = (): boolean => process.platform === 'linux' && !GPU_DEVICES.some(existsSync);
-
-const NO_GPU = 'TensorFlow found no GPU device';
-
 /** The one TensorFlow of this process: a second library beside it would clash. */
 let loaded: LoadedTf | null = null;
 
@@ -55,10 +47,10 @@ let loaded: LoadedTf | null = null;
 export async function loadTensorflowGpu(options: BackendOptions): Promise<LoadedTf> {
   if (!loaded) {
     // Loaded in vain it would be what the CPU has to do with: often an old one that npm brought along.
-    if (!options.allowCpu && hasNoGpu()) throw new Error(NO_GPU);
+    if (options.requested === 'auto' && showsNoGpu()) throw new Error('this machine shows no GPU');
     // Somebody wanted the build, and it runs graphs.
     const built = await findNative(options.cacheDir, 'tensorflow-gpu');
-    const prebuilt = built === null ? loadPrebuilt(GPU_PACKAGE) : null;
+    const prebuilt = built === null ? tryPackage(GPU_PACKAGE) : null;
     if (prebuilt) loaded = describe(prebuilt, 'prebuilt');
     else if (built !== null) loaded = describe(loadPackage(built), 'built here');
     else {
@@ -67,7 +59,7 @@ export async function loadTensorflowGpu(options: BackendOptions): Promise<Loaded
       );
     }
   }
-  if (!loaded.hasOwnMemory && !options.allowCpu) throw new Error(NO_GPU);
+  if (!loaded.hasOwnMemory && !options.allowCpu) throw new Error('TensorFlow found no GPU device');
   return loaded;
 }
 
@@ -78,16 +70,17 @@ async function newBuild(options: BackendOptions): Promise<string> {
   return (await buildNative({ cacheDir, build, ...(onProgress && { onProgress }) })).packageDir;
 }
 
-/** Our build where there is one, a prebuilt library that loads, our build for a GPU, else a new build. */
+/** Our build where there is one, that for a GPU where there is none to use it on, a prebuilt library that loads, else a new build. */
 export async function loadTensorflow(options: BackendOptions): Promise<LoadedTf> {
   if (loaded) return loaded;
   const found = await findNative(options.cacheDir, 'tensorflow');
   if (found !== null) return (loaded = describe(loadPackage(found), 'built here'));
+  const forGpu = showsNoGpu() ? await findNative(options.cacheDir, 'tensorflow-gpu') : null;
+  const built = forGpu === null ? null : tryPackage(forGpu);
+  if (built) return (loaded = describe(built, 'built here'));
   for (const name of PREBUILT_PACKAGES) {
-    const tf = loadPrebuilt(name);
+    const tf = tryPackage(name);
     if (tf) return (loaded = describe(tf, 'prebuilt'));
   }
-  const forGpu = await findNative(options.cacheDir, 'tensorflow-gpu');
-  if (forGpu !== null) return (loaded = describe(loadPackage(forGpu), 'built here'));
   return (loaded = describe(loadPackage(await newBuild(options)), 'built here'));
 }

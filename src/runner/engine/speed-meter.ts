@@ -41,7 +41,7 @@ export class SpeedMeter {
     const [few, many] = [Math.min(SMALL, contextLength), Math.min(LARGE, contextLength)];
     await timePrefill(few);
     const small = await timePrefill(few);
-    if (small > PATIENCE_MS || many === few) {
+    if (small > PATIENCE_MS || many < 2 * few) {
       this.#table = { ...this.#table, prefillFixedMs: small / 4, prefillMsPerToken: small / few };
       return;
     }

@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { findNative } from '../../../src/native/index.ts';
+import { showsNoGpu } from '../../../src/runner/backend/gpu-devices.ts';
 import { loadBackend } from '../../../src/runner/backend/index.ts';
 import { writeFakeBuild } from '../../support/fake-build.ts';
 
@@ -28,6 +29,8 @@ const multiplyOn = (name: string, ...more: string[]) =>
     product: number[];
     tried: { name: string; reason: string }[];
   };
+
+const noGpu = showsNoGpu() ? 'this machine shows no GPU' : 'TensorFlow found no GPU device';
 
 describe('loadBackend', () => {
   it.each(['cpu', 'wasm'])('multiplies on %s', (name) => {
@@ -69,12 +72,10 @@ describe('loadBackend', () => {
     const asked = multiplyOn('tensorflow-gpu', 'cpu');
     expect(asked).toMatchObject({ name: 'tensorflow-gpu', product: [11] });
     expect(asked.description).toMatch(/on the CPU$/);
-    // One library a process: that of the GPU serves as that of the CPU, and says so.
+    // Where there is nothing better, that of the GPU serves as that of the CPU, and says so.
     const auto = multiplyOn('auto', 'cpu');
     expect(auto).toMatchObject({ name: 'tensorflow', product: [11] });
-    expect(auto.tried).toEqual([
-      { name: 'tensorflow-gpu', reason: 'TensorFlow found no GPU device' },
-    ]);
+    expect(auto.tried).toEqual([{ name: 'tensorflow-gpu', reason: noGpu }]);
     expect(auto.description).toMatch(/of tensorflow-gpu, built here, on the CPU$/);
   });
 
@@ -82,10 +83,18 @@ describe('loadBackend', () => {
     writeFakeBuild(cacheDir, 'tensorflow-gpu');
     writeFakeBuild(cacheDir, 'tensorflow');
     const { description, tried } = multiplyOn('auto');
-    // With a GPU to look for, the library that looked has to do.
-    const build = existsSync('/dev/nvidiactl') ? 'tensorflow-gpu' : 'tensorflow';
+    // With a GPU to look for, the library that looked has to do: one a process.
+    const build = showsNoGpu() ? 'tensorflow' : 'tensorflow-gpu';
     expect(description).toContain(`of ${build}, built here, on the CPU`);
-    expect(tried).toEqual([{ name: 'tensorflow-gpu', reason: 'TensorFlow found no GPU device' }]);
+    expect(tried).toEqual([{ name: 'tensorflow-gpu', reason: noGpu }]);
+    rmSync(join(cacheDir, 'native'), { recursive: true });
+  });
+
+  it('goes on from a build for a GPU that does not load', () => {
+    writeFakeBuild(cacheDir, 'tensorflow-gpu', 'throw new Error("no CUDA");');
+    const { name, tried } = multiplyOn('auto');
+    // As where nothing is built, unless npm brought a library.
+    if (name !== 'tensorflow') expect(tried[1]!.reason).toContain('kvshare native');
     rmSync(join(cacheDir, 'native'), { recursive: true });
   });
 

@@ -404,7 +404,7 @@ describe('engine bookkeeping', () => {
     await engine.close();
   });
 
-  it.each([8, 16, 100])('measures its speed with a context of %i tokens', async (contextLength) => {
+  it.each([8, 20, 100])('measures its speed with a context of %i tokens', async (contextLength) => {
     const { engine, tf } = await tinyEngine({ contextLength });
     const baseline = tf.memory().numTensors;
     await engine.calibrate();
