@@ -110,7 +110,7 @@ describe('suffix of a long message, found without rendering twice', () => {
     ];
     // Whole texts searched for in each other would take a quarter of a minute: too long for a test.
     expect(tiny.encodeChat(messages).tokens.length).toBeGreaterThan(0);
-  });
+  }, 8_000);
 });
 
 describe('cap of the suffix', () => {
