@@ -295,4 +295,14 @@ describe('scopes', () => {
     expect(new Set(all).size).toBe(all.length);
     expect(tenantScope('org_1', '2345')).toBe(all[0]);
   });
+
+  it('stay what they are: KV and deletions on disk are found by them', () => {
+    // SHA-256 of "6:tenant;9:northgate;" and of "6:tenant;9:northgate;1:s;".
+    expect(tenantScope('northgate', null)).toBe(
+      'e03b73e477bd91256a1a9cc3fcc5e39cdb22d0670c615533cb4493a785f96a19',
+    );
+    expect(tenantScope('northgate', 's')).toBe(
+      '4830575515f7700a9eaf02d2e6bf06f3a5abe0af152071f95a8441a8ba09dd94',
+    );
+  });
 });
