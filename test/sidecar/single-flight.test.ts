@@ -42,7 +42,8 @@ async function serveEngine(overrides: Parameters<typeof serveSidecar>[1] = {}) {
     const real = await info();
     return { ...real, speeds: { ...real.speeds, prefillMsPerToken: 40 } };
   };
-  const served = await serveSidecar(engine, overrides);
+  // It computes in this process, which reads nobody's body meanwhile.
+  const served = await serveSidecar(engine, { bodyDeadlineMs: 120_000, ...overrides });
   close = async () => {
     await served.sidecar.close();
     await engine.close();
